@@ -1,0 +1,62 @@
+# Every target works from a bare clone: it makes .venv from the lock files first.
+# A machine needs Python 3.11 or newer with venv, and make.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help setup demo test check format lock bench clean
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(VENV)/.dev ## make .venv from the lock files, with the developer tools
+
+demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced and shown
+	@$(BIN)/bankloom demo $(ARGS)
+
+test: setup ## every test
+	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+check: setup ## formatting, lint, types, import directions
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## rewrite the files as ruff wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## ratios against named references, all measured in one run
+	$(BIN)/python bench/run.py $(ARGS)
+
+lock: ## resolve pyproject.toml anew into the lock files
+	python3 -m venv build/lock && build/lock/bin/pip install -q uv
+	build/lock/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 --group build -o requirements.lock pyproject.toml platypus/pyproject.toml
+	build/lock/bin/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--python-version 3.11 --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml platypus/pyproject.toml
+
+clean: ## remove what the targets made, data included
+	rm -rf $(VENV) build .data
+
+define install
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e platypus
+endef
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Bankloom needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml platypus/pyproject.toml | $(BIN)/python
+	@echo "Installing the locked packages into $(VENV) (once) ..."
+	$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo "Installing the developer tools into $(VENV) (once) ..."
+	$(call install,requirements-dev.lock)
+	@touch $@

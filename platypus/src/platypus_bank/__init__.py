@@ -1,0 +1,1 @@
+"""Platypus: a stateful local emulator of the Plaid API."""

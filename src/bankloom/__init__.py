@@ -1,0 +1,1 @@
+"""Bankloom keeps your own database in step with your banks, through Plaid."""

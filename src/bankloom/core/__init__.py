@@ -1,0 +1,1 @@
+"""Know nothing of our tables: settings, database, keys, errors, logs, clock."""
