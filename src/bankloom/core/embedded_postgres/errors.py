@@ -1,0 +1,45 @@
+"""What can go wrong with the embedded database, each with a code a program can test for."""
+
+from typing import ClassVar
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded database cannot be used."""
+
+    code: ClassVar[str] = "embedded_postgres_failed"
+
+
+class NoBinariesError(EmbeddedPostgresError):
+    """No PostgreSQL is bundled for this machine."""
+
+    code = "embedded_postgres_no_binaries"
+
+
+class OtherMajorError(EmbeddedPostgresError):
+    """The data was made by another major version of PostgreSQL."""
+
+    code = "embedded_postgres_other_major"
+
+
+class UnreachableFolderError(EmbeddedPostgresError):
+    """The account that needs a folder cannot reach it."""
+
+    code = "embedded_postgres_unreachable_folder"
+
+
+class StartFailedError(EmbeddedPostgresError):
+    """The server did not start."""
+
+    code = "embedded_postgres_start_failed"
+
+
+class StopFailedError(EmbeddedPostgresError):
+    """The server did not stop."""
+
+    code = "embedded_postgres_stop_failed"
+
+
+class NotStartedError(EmbeddedPostgresError):
+    """The database was used before `start` or after `stop`."""
+
+    code = "embedded_postgres_not_started"

@@ -1,0 +1,30 @@
+"""The settings in which the server differs from PostgreSQL's own, each with its reason."""
+
+from pathlib import Path
+
+_ALWAYS = {
+    "listen_addresses": "",  # nobody on the network, not even this machine's own
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",  # instants are UTC everywhere in the service
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "log_checkpoints": "off",  # a line every few minutes for ever, in a log nobody rotates by day
+    "jit": "off",  # our queries are short; compiling one can take longer than running it
+    # A container's /dev/shm is 64 MB, and parallel queries fail when it is full.
+    "max_parallel_workers_per_gather": "0",
+    "max_parallel_maintenance_workers": "0",
+    "max_wal_size": "2GB",  # a bulk load of 730 days does not force one checkpoint after another
+    "checkpoint_timeout": "15min",  # fewer full pages in the log; recovery stays within a minute
+    # The query of a killed service ends within this time, so a new server need not wait for it.
+    "client_connection_check_interval": "5s",
+}
+
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def as_arguments(socket_folder: Path, *, durable: bool) -> list[str]:
+    """Return the command line options that carry the settings."""
+    chosen = _ALWAYS | {"unix_socket_directories": str(socket_folder)}
+    if not durable:
+        chosen |= _NOT_DURABLE
+    return [option for name, value in chosen.items() for option in ("-c", f"{name}={value}")]
