@@ -5,7 +5,7 @@ a wheel. The life of the server hangs on three locks in the data folder (see `lo
 list of process ids: the kernel drops a lock when its holder dies, however it dies.
 """
 
+from bankloom.core.embedded_postgres.embedded import EmbeddedPostgres
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
-from bankloom.core.embedded_postgres.server import EmbeddedPostgres
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]

@@ -33,6 +33,12 @@ class StartFailedError(EmbeddedPostgresError):
     code = "embedded_postgres_start_failed"
 
 
+class RefusedError(EmbeddedPostgresError):
+    """The server runs but does not take our password."""
+
+    code = "embedded_postgres_refused"
+
+
 class StopFailedError(EmbeddedPostgresError):
     """The server did not stop."""
 

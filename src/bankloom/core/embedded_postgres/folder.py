@@ -10,6 +10,8 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ STATE_DIR = Path("/var/lib/bankloom")
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 100  # the kernel's own limit is 107 on Linux, 103 on macOS
 LOG_BYTES_MAX = 10_000_000
+LOG_LINES_QUOTED = 15
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,32 @@ class DataFolder:
         _write_private(self._passwords, json.dumps(made))
         return Passwords(**made)
 
-    def rotate_log(self) -> None:
-        """Keep the log, and one before it, at the size of a file a person can still open."""
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            self.log.replace(self.log.with_suffix(".log.1"))
+    def rotate_log(self) -> int:
+        """Keep the log, and one before it, at a size a person can open; return its size in bytes.
+
+        Called while no server runs, so nobody writes to it.
+        """
+        size_bytes = self.log.stat().st_size if self.log.exists() else 0
+        if size_bytes <= LOG_BYTES_MAX:
+            return size_bytes
+        self.log.replace(self.log.with_suffix(".log.1"))
+        return 0
+
+    @contextmanager
+    def open_log(self) -> Iterator[int]:
+        """Open the log for programs to write to; it is private, since queries may stand in it."""
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def quote_log(self, begins_at_byte: int) -> str:
+        """Return the last lines of the log, of those after a place in it."""
+        with self.log.open("rb") as log:
+            log.seek(begins_at_byte)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "\n".join([f"The end of {self.log} says:", *lines[-LOG_LINES_QUOTED:]])
 
 
 def sync_folder(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bankloom.core.embedded_postgres.errors import StartFailedError
 
 POLL_S = 0.01
+SLOW_POLL_S = 0.1  # after the first second nobody notices, and asking is not free
 QUIET_S = 60.0  # a server in recovery writes to its log every 10 s, so this much silence is an end
 TOTAL_S = 1800.0  # replaying the largest log we let grow takes minutes, not half an hour
 
@@ -35,7 +36,7 @@ class Patience:
                 f"Its log is {self._log_path}."
             )
         self._tell(now, reason)
-        time.sleep(POLL_S)
+        time.sleep(POLL_S if now - self._began < 1 else SLOW_POLL_S)
 
     def _tell(self, now: float, reason: str) -> None:
         if now - self._began > self._quiet_s and not self._told:

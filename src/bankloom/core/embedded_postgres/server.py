@@ -1,185 +1,136 @@
-"""Joins the server of a data folder, starting it where needed, and leaves it."""
+"""Brings up the server of one cluster and shuts it down."""
 
-import os
-import threading
+import signal
+import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
+from psycopg import pq
 
-from bankloom.core.embedded_postgres import account, binaries, locks
-from bankloom.core.embedded_postgres.cluster import SUPERUSER, Cluster
+from bankloom.core.embedded_postgres import locks, tuning
+from bankloom.core.embedded_postgres.binaries import MAJOR
+from bankloom.core.embedded_postgres.creation import create_cluster
 from bankloom.core.embedded_postgres.errors import (
-    NotStartedError,
+    OtherMajorError,
     StartFailedError,
-    UnreachableFolderError,
+    StopFailedError,
 )
-from bankloom.core.embedded_postgres.folder import STATE_DIR, DataFolder, Passwords
-from bankloom.core.embedded_postgres.patience import Patience
+from bankloom.core.embedded_postgres.folder import SOCKET_NAME, DataFolder, Passwords
+from bankloom.core.embedded_postgres.patience import POLL_S, Patience
+from bankloom.core.embedded_postgres.pid_file import PidFile, end_processes_in
+from bankloom.core.embedded_postgres.programs import Inheritance, Programs
 
-ROLE = DATABASE = "bankloom"
-CONNECT_S_MAX = 10
+FAST_STOP_S_MAX = 30.0
+IMMEDIATE_STOP_S_MAX = 10.0
+PING_S_MAX = 2
 
 
-class EmbeddedPostgres:
-    """A PostgreSQL server in a data folder, shared by every process that uses it.
+class Server:
+    """The server of one cluster. Whoever changes it must hold `start.lock`."""
 
-    `durable=False` trades safety against power loss for speed, for tests; it takes effect in the
-    process that starts the server, not in those that join. One object may serve many threads.
-    """
-
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
-        self._folder = DataFolder(data_dir.resolve())
+    def __init__(self, folder: DataFolder, programs: Programs, *, durable: bool) -> None:
+        self._folder = folder
+        self._programs = programs
         self._durable = durable
-        self._mutex = threading.RLock()
-        self._membership: int | None = None
-        self._cluster: Cluster | None = None
-        self._passwords: Passwords | None = None
-        self._bin_dir: Path | None = None
-        self._notes: tuple[str, ...] = ()
 
-    def start(self) -> Self:
-        """Join the running server, or start it; the first time, create the cluster.
-
-        Raises EmbeddedPostgresError, one class for each thing that a person has to set right.
-        """
-        with self._mutex:
-            try:
-                self._start()
-            except PermissionError as error:
-                raise UnreachableFolderError(
-                    f"{error.filename or self._folder.path} belongs to another account. Use the "
-                    "account that started the database, or a data folder of your own."
-                ) from error
-        return self
-
-    def ensure_running(self) -> None:
-        """Start the server again if it died. Cheap while it lives; needs `start` first."""
-        if self._joined().is_up():
+    def check_version(self) -> None:
+        """Refuse a cluster of another major version, before anything is changed."""
+        if not self._folder.cluster.exists():
             return
-        with self._mutex:
-            self._joined()
-            self.start()
+        version_file = self._folder.cluster / "PG_VERSION"
+        found = version_file.read_text().strip() if version_file.exists() else "an unknown version"
+        if found != str(MAJOR):
+            raise OtherMajorError(
+                f"The database in {self._folder.cluster} was made by PostgreSQL {found}, and this "
+                f"program brings PostgreSQL {MAJOR}. Nothing was changed. Dump it with the program "
+                "version that made it and load the dump into a new data folder."
+            )
 
-    def stop(self) -> None:
-        """Leave the server; the last user out stops it."""
-        with self._mutex:
-            if self._membership is None:
+    def is_ready(self) -> bool:
+        """Whether the server takes connections; asked without a password, in about 2 ms."""
+        return ping(self._folder.socket_folder) == pq.Ping.OK
+
+    def bring_up(self, passwords: Passwords) -> None:
+        """Wait until the server answers; start it where there is none."""
+        patience = Patience(self._folder.log)
+        log_begins_at: int | None = None
+        while not (self._pid_file().says_ready and self.is_ready()):
+            if not locks.is_free(self._folder.server_lock):
+                self._help_along()
+                patience.wait("the server is not ready yet")
+            elif log_begins_at is None:
+                log_begins_at = self._folder.rotate_log()
+                self._launch(passwords)
+            else:
+                quoted = passwords.hide_in(self._folder.quote_log(log_begins_at))
+                raise StartFailedError(f"The embedded PostgreSQL did not start. {quoted}")
+
+    def shut_down(self) -> None:
+        """Stop the server and wait for its last process. What was committed is kept."""
+        steps = ((signal.SIGINT, FAST_STOP_S_MAX), (signal.SIGQUIT, IMMEDIATE_STOP_S_MAX))
+        for stop_signal, wait_s in steps:
+            self._pid_file().signal_server(stop_signal)
+            if self._is_gone_within(wait_s):
                 return
-            cluster = self._joined()
-            with locks.exclusive(self._folder.start_lock, Patience(self._folder.log)):
-                os.close(self._membership)
-                self._membership = None
-                if locks.is_free(self._folder.users_lock):
-                    cluster.shut_down()
+        raise StopFailedError(
+            f"The embedded PostgreSQL in {self._folder.cluster} does not stop. "
+            f"Its log is {self._folder.log}."
+        )
 
-    def __enter__(self) -> Self:
-        return self.start()
+    def _is_gone_within(self, wait_s: float) -> bool:
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            if locks.is_free(self._folder.server_lock):
+                return True
+            time.sleep(POLL_S)
+        return False
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def _pid_file(self) -> PidFile:
+        return PidFile.read(self._folder.cluster)
 
-    @property
-    def url(self) -> str:
-        """Address (libpq URI, with password) of the service's own role and database."""
-        return self._url(ROLE, self._known_passwords().service, DATABASE)
-
-    @property
-    def admin_url(self) -> str:
-        """Address of the superuser and its database, for tests and for looking after the server."""
-        return self._url(SUPERUSER, self._known_passwords().admin, "postgres")
+    def _help_along(self) -> None:
+        """Clear away a server that cannot become ready, and what a dead one left running."""
+        pid_file = self._pid_file()
+        if pid_file.says_ready and not self._socket_path.exists():
+            self.shut_down()  # someone tidied its socket away: it runs, but out of reach
+        elif pid_file.says_ready and not pid_file.server_lives():
+            end_processes_in(self._folder.cluster)
 
     @property
-    def bin_dir(self) -> Path:
-        """The folder of psql, pg_dump and the others."""
-        if self._bin_dir is None:
-            raise NotStartedError("Call start() first.")
-        return self._bin_dir
+    def _socket_path(self) -> Path:
+        return self._folder.socket_folder / SOCKET_NAME
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about this database that a person should know, for the log and `doctor`."""
-        return self._notes
-
-    def _start(self) -> None:
-        self._folder.create()
-        with locks.exclusive(self._folder.start_lock, Patience(self._folder.log)):
-            runner = account.choose(self._folder.cluster)
-            self._bin_dir = binaries.find(runner, STATE_DIR)
-            self._folder.settle(runner)
-            self._cluster = Cluster(self._folder, runner, self._bin_dir, durable=self._durable)
-            self._cluster.check_version()
-            self._passwords = self._folder.passwords()
-            self._cluster.bring_up(self._passwords)
-            self._notes = self._make_notes(runner)
-            _create_role_and_database(self.admin_url, self._passwords.service)
-            if self._membership is None:
-                self._membership = locks.share(self._folder.users_lock)
-
-    def _joined(self) -> Cluster:
-        if self._cluster is None or self._membership is None:
-            raise NotStartedError("Call start() first.")
-        return self._cluster
-
-    def _known_passwords(self) -> Passwords:
-        if self._passwords is None:
-            raise NotStartedError("Call start() first.")
-        return self._passwords
-
-    def _url(self, role: str, password: str, database: str) -> str:
-        """Name the port as well: PGPORT in the environment would otherwise win."""
-        folder = quote(str(self._folder.socket_folder))
-        return f"postgresql://{role}:{password}@/{database}?host={folder}&port=5432"
-
-    def _make_notes(self, runner: account.Account) -> tuple[str, ...]:
-        folder = self._folder
-        notes = []
-        if runner.borrowed:
-            notes.append(f"PostgreSQL runs as {runner.name}, because it does not run as root.")
-        if folder.home != folder.path:
-            notes.append(
-                f"The data is in {folder.home}, because {runner.name} cannot reach {folder.path}."
-            )
-        if self._bin_dir is not None and self._bin_dir.is_relative_to(STATE_DIR):
-            notes.append(
-                f"The PostgreSQL programs were copied to {self._bin_dir}, because {runner.name} "
-                "cannot reach the installed ones."
-            )
-        if not folder.socket_folder.is_relative_to(folder.home):
-            notes.append(
-                f"The socket is in {folder.socket_folder}, because the path of the data folder "
-                "is too long for one."
-            )
-        return tuple(notes)
-
-
-def _create_role_and_database(admin_url: str, password: str) -> None:
-    """Create what is missing: a start that was killed may have left any part of it.
-
-    The server gets a verifier, never the password, so its log cannot hold it.
-    """
-    try:
-        with psycopg.connect(admin_url, autocommit=True, connect_timeout=CONNECT_S_MAX) as admin:
-            if not _exists(admin, "SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
-                verifier = admin.pgconn.encrypt_password(
-                    password.encode(), ROLE.encode(), b"scram-sha-256"
+    def _launch(self, passwords: Passwords) -> None:
+        """Start the server, in a new cluster if there is none yet. All its processes hold a lock."""
+        with (
+            locks.exclusive(self._folder.server_lock, Patience(self._folder.log)) as lock,
+            self._folder.open_log() as log,
+        ):
+            inherits = Inheritance(lock, log)
+            if not self._folder.cluster.exists():
+                create_cluster(
+                    self._folder, self._programs, passwords.admin, inherits, durable=self._durable
                 )
-                role = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
-                admin.execute(role.format(sql.Identifier(ROLE), sql.Literal(verifier.decode())))
-            if not _exists(admin, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):
-                database = sql.SQL("CREATE DATABASE {} OWNER {}")
-                admin.execute(database.format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
-    except psycopg.OperationalError as error:
-        raise StartFailedError(f"The embedded PostgreSQL runs but refuses us: {error}") from error
+            self._remove_traces()
+            self._programs.launch("postgres", self._arguments(), inherits)
+
+    def _arguments(self) -> list[str | Path]:
+        socket_folder = self._folder.make_socket_folder(self._programs.account)
+        settings = tuning.as_arguments(socket_folder, durable=self._durable)
+        return ["-D", self._folder.cluster, *settings]
+
+    def _remove_traces(self) -> None:
+        """Remove what a dead server left.
+
+        We hold `server.lock`, so it is dead, and so are all its children. PostgreSQL itself would
+        go by the process id, which another may have by now.
+        """
+        socket_lock = self._socket_path.with_name(f"{SOCKET_NAME}.lock")
+        for path in (self._folder.cluster / "postmaster.pid", self._socket_path, socket_lock):
+            path.unlink(missing_ok=True)
 
 
-def _exists(admin: psycopg.Connection, query: str, name: str) -> bool:
-    return admin.execute(query.encode(), [name]).fetchone() is not None
+def ping(socket_folder: Path) -> int:
+    """Ask whether a server answers at a socket: one of psycopg's `pq.Ping`."""
+    address = f"postgresql:///postgres?host={quote(str(socket_folder))}&port=5432"
+    return pq.PGconn.ping(f"{address}&connect_timeout={PING_S_MAX}".encode())

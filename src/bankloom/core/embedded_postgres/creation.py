@@ -1,0 +1,45 @@
+"""Makes a new cluster in such a way that a crash in between leaves nothing that looks like one."""
+
+import shutil
+from pathlib import Path
+
+from bankloom.core.embedded_postgres.errors import StartFailedError
+from bankloom.core.embedded_postgres.folder import DataFolder, sync_folder
+from bankloom.core.embedded_postgres.programs import Inheritance, Programs
+
+SUPERUSER = "postgres"
+# Text sorts by code point, the same on every machine and after every upgrade of its libraries,
+# while upper and lower case are known for every language: C.UTF-8, built into PostgreSQL.
+_LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+
+
+def create_cluster(
+    folder: DataFolder, programs: Programs, password: str, inherits: Inheritance, *, durable: bool
+) -> None:
+    """Make the cluster next to its place, then move it there whole."""
+    unfinished = folder.home / "creating"
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    programs.account.make_private_folder(unfinished)
+    password_file = _write_for_initdb(unfinished / "password", password, programs)
+    options = [
+        f"--pgdata={unfinished / 'cluster'}",
+        f"--username={SUPERUSER}",
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--no-instructions",
+        *_LOCALE,
+        *([] if durable else ["--no-sync"]),
+    ]
+    if (code := programs.run("initdb", options, inherits)) != 0:
+        raise StartFailedError(f"initdb ended with code {code}.")
+    (unfinished / "cluster").rename(folder.cluster)
+    sync_folder(folder.home)
+    shutil.rmtree(unfinished)
+
+
+def _write_for_initdb(path: Path, password: str, programs: Programs) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(password)
+    programs.account.give(path)
+    return path
