@@ -1,0 +1,99 @@
+"""From an access token to its Item, in a state to answer for a product."""
+
+import re
+
+from platypus_bank.errors import (
+    AdditionalConsentRequired,
+    InvalidAccessToken,
+    ItemLoginRequired,
+    ItemNotFound,
+    ProductsNotSupported,
+)
+from platypus_bank.records import AccessToken, Item
+from platypus_bank.seeds.institutions import institution
+from platypus_bank.world import World
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ACCESS_TOKEN = re.compile(rf"access-([a-z]+)-{_UUID}")
+ENVIRONMENT = "sandbox"
+
+
+def item_of(world: World, access_token: str) -> Item:
+    """Return the Item of an access token, healthy or not.
+
+    Raises InvalidAccessToken (malformed, other environment, unknown) or ItemNotFound (removed).
+    """
+    shape = _ACCESS_TOKEN.fullmatch(access_token)
+    if shape is None:
+        raise InvalidAccessToken(
+            "provided access token is in an invalid format. "
+            "expected format: access-<environment>-<identifier>"
+        )
+    if shape[1] != ENVIRONMENT:
+        raise InvalidAccessToken(
+            "provided access token is for the wrong Plaid environment. "
+            f'expected "{ENVIRONMENT}", got "{shape[1]}"'
+        )
+    token = world.store.get(AccessToken, access_token)
+    item = token and world.store.get(Item, token.owner)
+    if item is None:
+        raise InvalidAccessToken
+    if item.removed:
+        raise ItemNotFound
+    return item
+
+
+def healthy_item_of(world: World, access_token: str) -> Item:
+    """Return the Item of an access token; raises ItemLoginRequired when it waits for a person."""
+    item = item_of(world, access_token)
+    if item.error_code is not None:
+        raise ItemLoginRequired
+    return item
+
+
+def item_with(world: World, access_token: str, product: str) -> Item:
+    """Return a healthy Item with `product` on it, adding it on first use.
+
+    Raises ProductsNotSupported (the institution lacks it) or AdditionalConsentRequired (it stood
+    in none of the link token's arrays). https://plaid.com/docs/link/initializing-products/
+    """
+    item = healthy_item_of(world, access_token)
+    if product in item.products:
+        return item
+    if product not in institution(item.institution_id).products:
+        raise ProductsNotSupported([product])
+    if product not in item.consented:
+        raise AdditionalConsentRequired(product)
+    start_product(world, item, product)
+    return item
+
+
+def start_product(world: World, item: Item, product: str) -> None:
+    """Put a product on the Item, billed from now on."""
+    item.products.append(product)
+    if product == "transactions":
+        item.transactions_since = world.clock.now()
+    world.store.put(item)
+
+
+def item_body(item: Item) -> dict[str, object]:
+    """Return the ItemWithConsentFields schema of the OpenAPI file."""
+    bank = institution(item.institution_id)
+    return {
+        "item_id": item.id,
+        "institution_id": bank.institution_id,
+        "institution_name": bank.name,
+        "webhook": item.webhook,
+        "error": _error_of(item),
+        "available_products": sorted({*bank.products, "balance"} - set(item.products)),
+        "billed_products": sorted(item.products),
+        "products": sorted(item.products),
+        "consented_products": sorted(item.consented),
+        "consent_expiration_time": None,
+        "update_type": "background",
+        "auth_method": None,
+    }
+
+
+def _error_of(item: Item) -> dict[str, object] | None:
+    return None if item.error_code is None else ItemLoginRequired().body()

@@ -1,0 +1,19 @@
+"""The ASGI application: the control API under /platypus, Plaid's paths everywhere else."""
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from platypus_bank.control import routes
+from platypus_bank.plaid_door import Door
+from platypus_bank.service import Service
+
+
+def make_app(service: Service) -> Starlette:
+    """Return the application of one service."""
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return Starlette(
+        routes=[
+            Mount("/platypus", routes=routes(service)),
+            Route("/{path:path}", Door(service).__call__, methods=methods),
+        ]
+    )

@@ -1,0 +1,55 @@
+"""Very many transactions at once, for those who measure."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from platypus_bank.exact_json import encode
+from platypus_bank.ids import plaid_id
+from platypus_bank.records import Account, Item
+from platypus_bank.seeds.blueprint import blank_transaction
+from platypus_bank.world import World
+
+DEFAULT_SPREAD_DAYS = 730
+_CENTS_CYCLE = 19_997  # a prime: amounts don't repeat in step with days or accounts
+
+
+def append(world: World, item: Item, count: int, start: date | None = None) -> None:
+    """Add `count` posted transactions, spread over the open accounts and over start..today."""
+    today = world.clock.today()
+    first_day = start or today - timedelta(days=DEFAULT_SPREAD_DAYS - 1)
+    days = [
+        (first_day + timedelta(days=each)).isoformat()
+        for each in range(max((today - first_day).days, 0) + 1)
+    ]
+    accounts = [each.id for each in world.store.of(Account, item.id) if each.open]
+    numbers = world.ids.take_range(count)
+    world.ledger.append(item, _rows(world.ids.seed, numbers, accounts, days))
+    item.last_update_at = world.clock.now()
+    world.store.put(item)
+
+
+def _rows(
+    seed: int, numbers: range, accounts: list[str], days: list[str]
+) -> Iterator[tuple[str, str, str, bytes]]:
+    total = len(numbers)
+    template = _template()
+    for place, number in enumerate(numbers):
+        day = days[place * len(days) // total]
+        account_id = accounts[place % len(accounts)]
+        transaction_id = plaid_id(seed, number)
+        dollars, cents = divmod(place % _CENTS_CYCLE + 1, 100)
+        body = template % {
+            "id": transaction_id,
+            "account": account_id,
+            "day": day,
+            "amount": f"{dollars}.{cents:02}",
+            "name": f"Purchase {place + 1}",
+        }
+        yield transaction_id, account_id, day, body.encode()
+
+
+def _template() -> str:
+    # The encoder runs once; a million rows then cost one string formatting each.
+    blank = blank_transaction("%(id)s", "%(account)s", "%(day)s")
+    blank |= {"name": "%(name)s", "amount": "%(amount)s"}
+    return encode(blank).decode().replace('"%(amount)s"', "%(amount)s")

@@ -1,0 +1,24 @@
+"""The control API under /platypus: what a person, a bank or bad luck would do."""
+
+from starlette.routing import Route
+
+from platypus_bank.control import faults, items, link, world
+from platypus_bank.control.door import Action, door
+from platypus_bank.service import Service
+
+_ACTIONS: dict[tuple[str, str], Action] = {
+    **world.ACTIONS,
+    **link.ACTIONS,
+    **items.ACTIONS,
+    **faults.ACTIONS,
+}
+
+
+def routes(service: Service) -> list[Route]:
+    """Return the control API's routes for one service."""
+    paths = sorted({path for _, path in _ACTIONS})
+    return [
+        Route(path, door(service, methods), methods=list(methods))
+        for path in paths
+        if (methods := {verb: act for (verb, each), act in _ACTIONS.items() if each == path})
+    ]

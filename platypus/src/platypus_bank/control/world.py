@@ -1,0 +1,93 @@
+"""/platypus/health, settings, clock, reset, calls: the world as a whole."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from platypus_bank.clock import iso
+from platypus_bank.control.door import Action, Knock
+from platypus_bank.records import Settings
+
+
+class Advance(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How far to move the clock; time never runs backwards."""
+
+    seconds: Annotated[float, Meta(ge=0)]
+
+
+class Reset(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The seed of the new world; None keeps the old one's."""
+
+    seed: int | None = None
+
+
+def health(knock: Knock) -> dict[str, Any]:
+    """Say that the server answers."""
+    return {"status": "ok", "seed": knock.service.world.charter.seed}
+
+
+def settings(knock: Knock) -> dict[str, Any]:
+    """Return the settings."""
+    shown: dict[str, Any] = msgspec.to_builtins(knock.service.world.charter.settings)
+    return shown
+
+
+def change_settings(knock: Knock) -> dict[str, Any]:
+    """Change the named settings and return all of them."""
+    world = knock.service.world
+    knock.body = settings(knock) | knock.body
+    world.charter.settings = knock.read(Settings)
+    world.save()
+    return settings(knock)
+
+
+def clock(knock: Knock) -> dict[str, Any]:
+    """Return the world's time."""
+    time = knock.service.world.clock
+    return {
+        "now": iso(time.now()),
+        "today": time.today().isoformat(),
+        "offset_seconds": time.offset_seconds,
+    }
+
+
+def advance_clock(knock: Knock) -> dict[str, Any]:
+    """Move the world's time on."""
+    world = knock.service.world
+    world.clock.offset_seconds += knock.read(Advance).seconds
+    world.save()
+    return clock(knock)
+
+
+def reset(knock: Knock) -> dict[str, Any]:
+    """Forget everything: Items, tokens, settings, clock, faults, calls."""
+    service = knock.service
+    service.world.reset(knock.read(Reset).seed)
+    service.faults.clear()
+    service.calls.clear()
+    return health(knock)
+
+
+def calls(knock: Knock) -> dict[str, Any]:
+    """Return the last Plaid calls, newest last; ?path= and ?item_id= narrow them."""
+    found = knock.service.calls.matching(knock.query.get("path"), knock.query.get("item_id"))
+    return {"calls": found}
+
+
+def forget_calls(knock: Knock) -> dict[str, Any]:
+    """Empty the log of calls."""
+    knock.service.calls.clear()
+    return {"calls": []}
+
+
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("GET", "/health"): health,
+    ("GET", "/settings"): settings,
+    ("POST", "/settings"): change_settings,
+    ("GET", "/clock"): clock,
+    ("POST", "/clock/advance"): advance_clock,
+    ("POST", "/reset"): reset,
+    ("GET", "/calls"): calls,
+    ("DELETE", "/calls"): forget_calls,
+}

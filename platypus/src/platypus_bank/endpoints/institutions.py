@@ -1,0 +1,157 @@
+"""/institutions/*: the Sandbox's banks (https://plaid.com/docs/api/institutions/)."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from platypus_bank.endpoints import Table
+from platypus_bank.errors import InvalidInstitution
+from platypus_bank.requests import Count, Countries, PlaidRequest
+from platypus_bank.seeds.institutions import Institution, institution, search
+from platypus_bank.world import World
+
+_SEARCH_LIMIT = 10
+_STATUS_KINDS = (
+    "item_logins",
+    "transactions_updates",
+    "auth",
+    "identity",
+    "investments",
+    "investments_updates",
+    "liabilities",
+    "liabilities_updates",
+)
+_SUCCESS = {"HEALTHY": 1, "DEGRADED": 0.5, "DOWN": 0}
+_LAST_STATUS_CHANGE = "2024-01-01T00:00:00Z"
+
+
+class _Options(Struct, kw_only=True):
+    include_optional_metadata: bool = False
+    include_auth_metadata: bool | None = False
+    include_payment_initiation_metadata: bool | None = False
+
+
+class ByIdOptions(_Options, kw_only=True):
+    """InstitutionsGetByIdRequestOptions."""
+
+    include_status: bool = False
+
+
+class SearchOptions(_Options, kw_only=True):
+    """InstitutionsSearchRequestOptions."""
+
+    oauth: bool | None = None
+    payment_initiation: dict[str, Any] | None = None
+
+
+class GetOptions(_Options, kw_only=True):
+    """InstitutionsGetRequestOptions."""
+
+    products: list[str] | None = None
+    routing_numbers: list[str] | None = None
+    oauth: bool | None = None
+
+
+class InstitutionsGetById(PlaidRequest, kw_only=True):
+    """InstitutionsGetByIdRequest."""
+
+    institution_id: Annotated[str, Meta(min_length=1)]
+    country_codes: Countries
+    options: ByIdOptions = field(default_factory=ByIdOptions)
+
+
+class InstitutionsSearch(PlaidRequest, kw_only=True):
+    """InstitutionsSearchRequest."""
+
+    query: Annotated[str, Meta(min_length=1)]
+    country_codes: Countries
+    products: list[str] | None = None
+    options: SearchOptions = field(default_factory=SearchOptions)
+
+
+class InstitutionsGet(PlaidRequest, kw_only=True):
+    """InstitutionsGetRequest."""
+
+    count: Count
+    offset: Annotated[int, Meta(ge=0)]
+    country_codes: Countries
+    options: GetOptions = field(default_factory=GetOptions)
+
+
+def institutions_get_by_id(world: World, request: InstitutionsGetById) -> dict[str, Any]:
+    """Return one institution; raises InvalidInstitution, also outside the asked countries."""
+    del world
+    found = institution(request.institution_id)
+    if not set(found.country_codes) & set(request.country_codes):
+        raise InvalidInstitution
+    body = _body(found, request.options)
+    if request.options.include_status:
+        body["status"] = _status(found)
+    return {"institution": body}
+
+
+def institutions_search(world: World, request: InstitutionsSearch) -> dict[str, Any]:
+    """Return up to ten institutions whose name holds the query."""
+    del world
+    found = search(
+        list(request.country_codes),
+        query=request.query,
+        products=request.products,
+        oauth=request.options.oauth,
+    )
+    return {"institutions": [_body(each, request.options) for each in found[:_SEARCH_LIMIT]]}
+
+
+def institutions_get(world: World, request: InstitutionsGet) -> dict[str, Any]:
+    """Return a page of all institutions, with their total."""
+    del world
+    options = request.options
+    found = search(list(request.country_codes), products=options.products, oauth=options.oauth)
+    if options.routing_numbers:
+        wanted = set(options.routing_numbers)
+        found = [each for each in found if wanted & set(each.routing_numbers)]
+    page = found[request.offset : request.offset + request.count]
+    return {"institutions": [_body(each, options) for each in page], "total": len(found)}
+
+
+def _body(found: Institution, options: _Options) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "institution_id": found.institution_id,
+        "name": found.name,
+        "products": found.products,
+        "country_codes": found.country_codes,
+        "routing_numbers": found.routing_numbers,
+        "dtc_numbers": [],
+        "oauth": found.oauth,
+        "connection_availability": "SUPPORTED" if found.products else "NOT_SUPPORTED",
+    }
+    if options.include_optional_metadata:
+        body |= {"url": "https://plaid.com", "primary_color": found.primary_color, "logo": None}
+    if options.include_auth_metadata:
+        body["auth_metadata"] = None
+    if options.include_payment_initiation_metadata:
+        body["payment_initiation_metadata"] = None
+    return body
+
+
+def _status(found: Institution) -> dict[str, Any]:
+    success = _SUCCESS[found.health]
+    breakdown = {
+        "success": success,
+        "error_plaid": 0,
+        "error_institution": 1 - success,
+        "refresh_interval": "NORMAL" if found.health == "HEALTHY" else "STOPPED",
+    }
+    one = {
+        "status": found.health,
+        "last_status_change": _LAST_STATUS_CHANGE,
+        "breakdown": breakdown,
+    }
+    return dict.fromkeys(_STATUS_KINDS, one)
+
+
+TABLE: Table = {
+    "/institutions/get_by_id": (InstitutionsGetById, institutions_get_by_id),
+    "/institutions/search": (InstitutionsSearch, institutions_search),
+    "/institutions/get": (InstitutionsGet, institutions_get),
+}

@@ -1,0 +1,119 @@
+"""/item/*: exchange, get, remove, webhook (https://plaid.com/docs/api/items/)."""
+
+import re
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from platypus_bank import history
+from platypus_bank.access import item_body, item_of
+from platypus_bank.clock import iso
+from platypus_bank.endpoints import Table
+from platypus_bank.errors import InvalidPublicToken
+from platypus_bank.records import AccessToken, Item, PublicToken
+from platypus_bank.requests import ByAccessToken, PlaidRequest, Url
+from platypus_bank.world import World
+
+_PUBLIC_TOKEN = re.compile(r"public-[a-z]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FORMAT = (
+    "provided public token is in an invalid format. "
+    "expected format: public-<environment>-<identifier>"
+)
+_EXPIRED = (
+    "provided public token is expired. Public tokens expire 30 minutes after creation at which "
+    "point they can no longer be exchanged"
+)
+
+
+class PublicTokenExchange(PlaidRequest, kw_only=True):
+    """ItemPublicTokenExchangeRequest."""
+
+    public_token: str
+
+
+class ItemRemove(ByAccessToken, kw_only=True):
+    """ItemRemoveRequest."""
+
+    reason_code: str | None = None
+    reason_note: Annotated[str, Meta(max_length=512)] | None = None
+
+
+class ItemWebhookUpdate(ByAccessToken, kw_only=True):
+    """ItemWebhookUpdateRequest; null takes the webhook away."""
+
+    webhook: Url | None = None
+
+
+def public_token_exchange(world: World, request: PublicTokenExchange) -> dict[str, Any]:
+    """Turn a public token into an access token.
+
+    A second exchange answers by the world's `exchange_mode`: the same token, another one, or
+    InvalidPublicToken, which is also what malformed, unknown and expired ones get.
+    """
+    public = _live_public_token(world, request.public_token)
+    mode = world.charter.settings.exchange_mode
+    if public.access_token and mode == "strict":
+        raise InvalidPublicToken
+    if not public.access_token or mode == "rotate":
+        token = AccessToken(id=world.ids.token("access"), owner=public.owner)
+        public.access_token = token.id
+        world.store.put(token)
+        world.store.put(public)
+    return {"access_token": public.access_token, "item_id": public.owner}
+
+
+def _live_public_token(world: World, text: str) -> PublicToken:
+    if not _PUBLIC_TOKEN.fullmatch(text):
+        raise InvalidPublicToken(_FORMAT)
+    public = world.store.get(PublicToken, text)
+    if public is None or public.update_mode:
+        raise InvalidPublicToken
+    item = world.store.get(Item, public.owner)
+    if item is None or item.removed:
+        raise InvalidPublicToken
+    if world.clock.now() - public.created_at >= world.charter.settings.public_token_seconds:
+        raise InvalidPublicToken(_EXPIRED)
+    return public
+
+
+def item_get(world: World, request: ByAccessToken) -> dict[str, Any]:
+    """Return the Item and its status, also while it is in error (ItemGetResponse)."""
+    item = item_of(world, request.access_token)
+    if item.transactions_since is not None:
+        history.settle(world, item)
+    body = item_body(item) | {"created_at": iso(item.created_at)}
+    return {"item": body, "status": _status(item)}
+
+
+def _status(item: Item) -> dict[str, Any] | None:
+    if item.transactions_since is None:
+        return None
+    updates = {
+        "last_successful_update": iso(item.last_update_at),
+        "last_failed_update": iso(item.failed_at),
+    }
+    return {"transactions": updates}
+
+
+def item_remove(world: World, request: ItemRemove) -> dict[str, Any]:
+    """Remove the Item for good; its tokens answer ItemNotFound from now on."""
+    item = item_of(world, request.access_token)
+    item.removed = True
+    world.store.put(item)
+    return {}
+
+
+def item_webhook_update(world: World, request: ItemWebhookUpdate) -> dict[str, Any]:
+    """Store where the Item's webhooks go."""
+    item = item_of(world, request.access_token)
+    item.webhook = request.webhook
+    world.store.put(item)
+    return {"item": item_body(item)}
+
+
+TABLE: Table = {
+    "/item/public_token/exchange": (PublicTokenExchange, public_token_exchange),
+    "/item/get": (ByAccessToken, item_get),
+    "/item/remove": (ItemRemove, item_remove),
+    "/item/webhook/update": (ItemWebhookUpdate, item_webhook_update),
+}

@@ -1,0 +1,261 @@
+"""/link/token/*: make a link token, and read what became of it (https://plaid.com/docs/api/link/)."""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from platypus_bank.access import item_of
+from platypus_bank.clock import iso
+from platypus_bank.endpoints import Table
+from platypus_bank.errors import InvalidField, InvalidLinkToken, MissingFields
+from platypus_bank.products import check_products
+from platypus_bank.records import DEFAULT_DAYS_REQUESTED, LinkSession, LinkToken
+from platypus_bank.requests import Countries, Days, PlaidRequest, Url
+from platypus_bank.world import World
+
+LINK_SECONDS = 4 * 3600
+UPDATE_MODE_SECONDS = 30 * 60
+SESSION_KEPT_SECONDS = 6 * 3600
+_UPDATE_MODE_PRODUCTS = {"assets", "statements", "income", "income_verification"}
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# An international number with its plus, or a North American one with separators. Bare digits
+# are left alone: they may well be a database key.
+_PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}")
+Language = Literal[
+    "da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es",
+    "sv", "vi",
+]  # fmt: skip
+
+
+class User(Struct, kw_only=True):
+    """LinkTokenCreateRequestUser."""
+
+    client_user_id: Annotated[str, Meta(min_length=1)]
+    legal_name: str | None = None
+    name: dict[str, Any] | None = None
+    phone_number: str | None = None
+    phone_number_verified_time: str | None = None
+    email_address: str | None = None
+    email_address_verified_time: str | None = None
+    ssn: str | None = None
+    date_of_birth: str | None = None
+    address: dict[str, Any] | None = None
+    id_number: dict[str, Any] | None = None
+
+
+class TransactionsOptions(Struct, kw_only=True):
+    """LinkTokenTransactions."""
+
+    days_requested: Days = DEFAULT_DAYS_REQUESTED
+
+
+class Update(Struct, kw_only=True):
+    """LinkTokenCreateRequestUpdate."""
+
+    account_selection_enabled: bool = False
+    reauthorization_enabled: bool = False
+    user: bool = False
+    item_ids: list[str] | None = None
+
+
+class LinkTokenCreate(PlaidRequest, kw_only=True):
+    """LinkTokenCreateRequest; settings of products the emulator lacks are taken and ignored."""
+
+    client_name: Annotated[str, Meta(min_length=1, max_length=30)]
+    language: Language
+    country_codes: Countries
+    user: User | None = None
+    user_id: str | None = None
+    products: list[str] | None = None
+    required_if_supported_products: list[str] | None = None
+    optional_products: list[str] | None = None
+    additional_consented_products: list[str] | None = None
+    webhook: Url | None = None
+    access_token: str | None = None
+    redirect_uri: str | None = None
+    account_filters: dict[str, Any] | None = None
+    transactions: TransactionsOptions = field(default_factory=TransactionsOptions)
+    update: Update = field(default_factory=Update)
+    institution_id: str | None = None
+    institution_data: dict[str, Any] | None = None
+    hosted_link: dict[str, Any] | None = None
+    link_customization_name: str | None = None
+    android_package_name: str | None = None
+    appearance_mode: str | None = None
+    access_tokens: list[str] | None = None
+    auth: dict[str, Any] | None = None
+    base_report: dict[str, Any] | None = None
+    card_switch: dict[str, Any] | None = None
+    cashflow_report: dict[str, Any] | None = None
+    consumer_report_permissible_purpose: str | None = None
+    cra_enabled: bool | None = None
+    cra_options: dict[str, Any] | None = None
+    cra_report_parameter: dict[str, Any] | None = None
+    credit_partner_insights: dict[str, Any] | None = None
+    employment: dict[str, Any] | None = None
+    enable_multi_item_link: bool | None = None
+    eu_config: dict[str, Any] | None = None
+    financekit_supported: bool | None = None
+    identity: dict[str, Any] | None = None
+    identity_verification: dict[str, Any] | None = None
+    income_verification: dict[str, Any] | None = None
+    investments: dict[str, Any] | None = None
+    investments_auth: dict[str, Any] | None = None
+    payment_configuration: dict[str, Any] | None = None
+    payment_initiation: dict[str, Any] | None = None
+    statements: dict[str, Any] | None = None
+    third_party_user_token: str | None = None
+    transfer: dict[str, Any] | None = None
+    user_token: str | None = None
+
+
+class LinkTokenGet(PlaidRequest, kw_only=True):
+    """LinkTokenGetRequest."""
+
+    link_token: str
+
+
+def link_token_create(world: World, request: LinkTokenCreate) -> dict[str, Any]:
+    """Make a link token: 4 hours for a new Item, 30 minutes for update mode.
+
+    Raises MissingFields, InvalidField, InvalidProduct, and for update mode what `item_of` raises.
+    """
+    _check_user(request)
+    _check_redirect_uri(request.redirect_uri, world.charter.settings.redirect_uris)
+    _check_products(request)
+    item_id = item_of(world, request.access_token).id if request.access_token else ""
+    now = world.clock.now()
+    token = LinkToken(
+        id=world.ids.token("link"),
+        owner=item_id,
+        created_at=now,
+        expires_at=now + (UPDATE_MODE_SECONDS if item_id else LINK_SECONDS),
+        request=_remembered(request),
+    )
+    world.store.put(token)
+    return {"link_token": token.id, "expiration": iso(token.expires_at)}
+
+
+def _check_user(request: LinkTokenCreate) -> None:
+    if request.user is None and request.user_id is None:
+        raise MissingFields(["user"])
+    name = "" if request.user is None else request.user.client_user_id
+    if _EMAIL.fullmatch(name) or _PHONE.fullmatch(name):
+        raise InvalidField(
+            "user.client_user_id must not contain personally identifiable information, "
+            "such as an email address or phone number"
+        )
+
+
+def _check_redirect_uri(uri: str | None, allowed: list[str] | None) -> None:
+    if uri is None:
+        return
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InvalidField("redirect_uri must be a valid http or https URI")
+    if parts.query or parts.fragment:
+        raise InvalidField("redirect_uri must not contain a query string")
+    if allowed is not None and uri not in allowed:
+        raise InvalidField("OAuth redirect URI must be configured in the developer dashboard")
+
+
+def _check_products(request: LinkTokenCreate) -> None:
+    arrays = [
+        request.products or [],
+        request.required_if_supported_products or [],
+        request.optional_products or [],
+        request.additional_consented_products or [],
+    ]
+    everything = [product for array in arrays for product in array]
+    check_products(everything)
+    twice = sorted({each for each in everything if everything.count(each) > 1})
+    if twice:
+        raise InvalidField(f"products must not be in more than one array: {', '.join(twice)}")
+    if request.access_token:
+        _check_update_mode(request)
+    elif not request.products:
+        raise MissingFields(["products"])
+
+
+def _check_update_mode(request: LinkTokenCreate) -> None:
+    if set(request.products or ()) - _UPDATE_MODE_PRODUCTS:
+        raise InvalidField("products must not be set in update mode (when access_token is set)")
+    if request.account_filters and not request.update.account_selection_enabled:
+        raise InvalidField(
+            "account_filters can only be set in update mode with update.account_selection_enabled"
+        )
+
+
+def _remembered(request: LinkTokenCreate) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(request)
+    forgotten = ("client_id", "secret", "access_token", "access_tokens", "user", "user_token")
+    return {name: value for name, value in fields.items() if name not in forgotten}
+
+
+def live_link_token(world: World, text: str) -> LinkToken:
+    """Return a link token that Link would open; raises InvalidLinkToken.
+
+    It can be used again until it expires, as in the Sandbox.
+    """
+    token = world.store.get(LinkToken, text)
+    if token is None or world.clock.now() >= token.expires_at:
+        raise InvalidLinkToken
+    return token
+
+
+def link_token_get(world: World, request: LinkTokenGet) -> dict[str, Any]:
+    """Return what the token was made with, and the sessions that ended in the last 6 hours."""
+    token = world.store.get(LinkToken, request.link_token)
+    if token is None:
+        raise InvalidLinkToken
+    since = world.clock.now() - SESSION_KEPT_SECONDS
+    sessions = [each for each in world.store.of(LinkSession, token.id) if each.finished_at > since]
+    return {
+        "link_token": token.id,
+        "created_at": iso(token.created_at),
+        "expiration": iso(token.expires_at),
+        "link_sessions": [_session_body(each) for each in sessions],
+        "metadata": _metadata(token),
+    }
+
+
+def _session_body(session: LinkSession) -> dict[str, Any]:
+    results = dict.fromkeys(
+        (
+            "bank_income_results",
+            "cra_item_add_results",
+            "cra_update_results",
+            "payroll_income_results",
+        ),
+        [],
+    )
+    return {
+        "link_session_id": session.id,
+        "started_at": iso(session.started_at),
+        "finished_at": iso(session.finished_at),
+        "events": [],
+        "results": results
+        | {"document_income_results": None, "item_add_results": [session.result]},
+    }
+
+
+def _metadata(token: LinkToken) -> dict[str, Any]:
+    given = token.request
+    metadata = {
+        name: given[name]
+        for name in ("client_name", "country_codes", "language", "redirect_uri", "webhook")
+    }
+    metadata["initial_products"] = given["products"] or []
+    for name in ("account_filters", "institution_data"):
+        if given[name] is not None:
+            metadata[name] = given[name]
+    return metadata
+
+
+TABLE: Table = {
+    "/link/token/create": (LinkTokenCreate, link_token_create),
+    "/link/token/get": (LinkTokenGet, link_token_get),
+}

@@ -1,0 +1,76 @@
+"""/sandbox/*: Items without Link, and broken logins (https://plaid.com/docs/api/sandbox/)."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from platypus_bank.access import item_of
+from platypus_bank.endpoints import Table
+from platypus_bank.opening import Login, Terms, issue_public_token, open_item
+from platypus_bank.products import check_products
+from platypus_bank.records import DEFAULT_DAYS_REQUESTED
+from platypus_bank.requests import ByAccessToken, Date, Days, PlaidRequest, Url
+from platypus_bank.seeds.people import GOOD
+from platypus_bank.world import World
+
+
+class TransactionsOptions(Struct, kw_only=True):
+    """SandboxPublicTokenCreateRequestOptionsTransactions: bounds of the history."""
+
+    start_date: Date | None = None
+    end_date: Date | None = None
+    days_requested: Days = DEFAULT_DAYS_REQUESTED
+
+
+class PublicTokenOptions(Struct, kw_only=True):
+    """SandboxPublicTokenCreateRequestOptions."""
+
+    webhook: Url | None = None
+    override_username: str | None = None
+    override_password: str | None = None
+    transactions: TransactionsOptions = field(default_factory=TransactionsOptions)
+    statements: dict[str, Any] | None = None
+    income_verification: dict[str, Any] | None = None
+
+
+class PublicTokenCreate(PlaidRequest, kw_only=True):
+    """SandboxPublicTokenCreateRequest."""
+
+    institution_id: str
+    initial_products: Annotated[list[str], Meta(min_length=1)]
+    options: PublicTokenOptions = field(default_factory=PublicTokenOptions)
+    user_token: str | None = None
+    user_id: str | None = None
+
+
+def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
+    """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
+    check_products(request.initial_products)
+    options, bounds = request.options, request.options.transactions
+    login = Login(
+        institution_id=request.institution_id,
+        username=options.override_username or GOOD,
+        password="pass_good" if options.override_password is None else options.override_password,
+    )
+    terms = Terms(
+        products=request.initial_products,
+        days_requested=bounds.days_requested,
+        start_date=bounds.start_date,
+        end_date=bounds.end_date,
+        webhook=options.webhook,
+    )
+    return {"public_token": issue_public_token(world, open_item(world, login, terms)).id}
+
+
+def item_reset_login(world: World, request: ByAccessToken) -> dict[str, Any]:
+    """Break the Item's login: data endpoints answer ItemLoginRequired until update mode."""
+    item = item_of(world, request.access_token)
+    item.error_code, item.failed_at = "ITEM_LOGIN_REQUIRED", world.clock.now()
+    world.store.put(item)
+    return {"reset_login": True}
+
+
+TABLE: Table = {
+    "/sandbox/public_token/create": (PublicTokenCreate, public_token_create),
+    "/sandbox/item/reset_login": (ByAccessToken, item_reset_login),
+}

@@ -1,0 +1,32 @@
+"""JSON that keeps every number's digits: fractions are Decimal in here and plain numbers outside."""
+
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode(text: bytes | str) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Read JSON text. Raises msgspec.DecodeError when it isn't any."""
+    return _DECODER.decode(text)
+
+
+@cache
+def _decoder_of(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+def decode_as(kind: type[T], text: bytes) -> T:
+    """Read JSON text we wrote as `kind`; fields typed Any keep their digits too."""
+    return _decoder_of(kind).decode(text)
+
+
+def encode(value: object) -> bytes:
+    """Write JSON text; msgspec.Raw inside `value` is copied as it stands."""
+    return _ENCODER.encode(value)

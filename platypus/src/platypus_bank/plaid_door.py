@@ -1,0 +1,154 @@
+"""The door Plaid's clients knock on: authenticate, spoil if told to, dispatch, answer."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from platypus_bank import ids
+from platypus_bank.calls import Call
+from platypus_bank.clock import iso
+from platypus_bank.endpoints import accounts, institutions, items, link, sandbox, transactions
+from platypus_bank.errors import (
+    InternalServerError,
+    InvalidApiKeys,
+    InvalidBody,
+    NotFound,
+    PlaidError,
+)
+from platypus_bank.exact_json import encode
+from platypus_bank.faults import Fault
+from platypus_bank.records import AccessToken, PublicToken
+from platypus_bank.requests import read_object, read_request
+from platypus_bank.service import Service
+from platypus_bank.world import World
+
+_log = logging.getLogger(__name__)
+DROP_EXTENSION = "platypus.drop"
+ENDPOINTS = {
+    **accounts.TABLE,
+    **institutions.TABLE,
+    **items.TABLE,
+    **link.TABLE,
+    **sandbox.TABLE,
+    **transactions.TABLE,
+}
+
+
+class Door:
+    """Answers every Plaid path of one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one call, or spoil it as a planted fault says."""
+        body = await request.body()
+        fields = _fields_or_nothing(body)
+        call = self._note(request.url.path, fields)
+        fault = self._service.faults.take(call.path, call.item_id)
+        if fault is None:
+            return self._run(request, body, call)
+        call.fault_id = fault.id
+        await fault.wait()
+        return self._spoil(fault, call, request, lambda: self._run(request, body, call))
+
+    def _note(self, path: str, fields: dict[str, Any]) -> Call:
+        world = self._service.world
+        call = Call(
+            path=path,
+            time=iso(world.clock.now()),
+            request_id=ids.request_id(),
+            item_id=_item_id(world, fields),
+            **(Call.sync_fields(fields) if path == "/transactions/sync" else {}),
+        )
+        self._service.calls.add(call)
+        return call
+
+    def _spoil(
+        self, fault: Fault, call: Call, request: Request, run: Callable[[], Response]
+    ) -> Response:
+        wanted = fault.request
+        if wanted.drop or wanted.drop_after_effect:
+            if wanted.drop_after_effect:
+                run()
+                call.status = None
+            request.scope["extensions"][DROP_EXTENSION]()
+            return Response()
+        if wanted.error is not None:
+            call.error_code = wanted.error.error_code
+            return _respond(call, wanted.error.status, wanted.error.body())
+        if wanted.body is not None:
+            call.status = 200
+            return Response(wanted.body, media_type="application/json")
+        return run()
+
+    def _run(self, request: Request, body: bytes, call: Call) -> Response:
+        try:
+            return _respond(call, 200, self._answer(request, body, call.path))
+        except PlaidError as refusal:
+            answer = refusal.body()
+            call.error_code = str(answer["error_code"])
+            return _respond(call, refusal.status, answer)
+        except Exception:
+            _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
+            self._service.world.reload()
+            return _respond(call, InternalServerError.status, InternalServerError().body())
+
+    def _answer(self, request: Request, body: bytes, path: str) -> dict[str, Any]:
+        kind, handler = ENDPOINTS.get(path, (None, None))
+        if kind is None or handler is None or request.method != "POST":
+            _log.warning("no such endpoint: %s %s", request.method, path)
+            raise NotFound
+        fields = read_object(body)
+        _authenticate(request, fields)
+        typed = read_request(kind, fields)
+        return self._commit(lambda: handler(self._service.world, typed))
+
+    def _commit(self, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        refusal: PlaidError | None = None
+        answer: dict[str, Any] = {}
+        with self._service.world.store.commit():
+            try:
+                answer = effect()
+            except PlaidError as problem:
+                # A refusal is an answer too: what time or first use brought about stays.
+                refusal = problem
+        if refusal is not None:
+            raise refusal
+        return answer
+
+
+def _authenticate(request: Request, fields: dict[str, Any]) -> None:
+    # Any non-empty pair will do. The values are dropped here: never stored, never logged.
+    for name in ("client_id", "secret"):
+        header = request.headers.get(f"plaid-{name}".replace("_", "-"))
+        if not (header or fields.pop(name, None)):
+            raise InvalidApiKeys
+        fields.pop(name, None)
+
+
+def _fields_or_nothing(body: bytes) -> dict[str, Any]:
+    try:
+        return read_object(body)
+    except InvalidBody:
+        return {}
+
+
+def _item_id(world: World, fields: dict[str, Any]) -> str | None:
+    access, public = fields.get("access_token"), fields.get("public_token")
+    if isinstance(access, str):
+        token = world.store.get(AccessToken, access)
+        return None if token is None else token.owner
+    if isinstance(public, str):
+        found = world.store.get(PublicToken, public)
+        return None if found is None else found.owner
+    return None
+
+
+def _respond(call: Call, status: int, body: dict[str, Any]) -> Response:
+    call.status = status
+    content = encode(body | {"request_id": call.request_id})
+    return Response(content, status, media_type="application/json")

@@ -1,0 +1,106 @@
+"""The nouns of the world, each kept as one document in the store."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
+Seconds = Annotated[float, Meta(ge=0)]
+DEFAULT_DAYS_REQUESTED = 90
+
+
+class Document(Struct, kw_only=True):
+    """Something with an id; `owner` is the id of what it belongs to."""
+
+    id: str
+    owner: str = ""
+
+
+class LinkToken(Document, kw_only=True):
+    """A link token and the request that made it; owned by the Item in update mode."""
+
+    created_at: float
+    expires_at: float
+    request: dict[str, Any]
+
+
+class LinkSession(Document, kw_only=True):
+    """One passage through Link; owned by its link token. `result` is an item_add_result."""
+
+    started_at: float
+    finished_at: float
+    result: dict[str, Any]
+
+
+class PublicToken(Document, kw_only=True):
+    """Proof that an Item was linked; owned by the Item. Update mode's can't be exchanged."""
+
+    created_at: float
+    update_mode: bool = False
+    access_token: str | None = None
+
+
+class AccessToken(Document, kw_only=True):
+    """A lasting secret; owned by its Item."""
+
+
+class Account(Document, kw_only=True):
+    """An account; owned by its Item. `body` is Plaid's AccountBase, given out verbatim."""
+
+    body: dict[str, Any]
+    open: bool = True
+
+
+class Script(Document, kw_only=True):
+    """Sync pages to deliver as written: they stand for the changes in (start, end]."""
+
+    start: int
+    end: int
+    pages: list[dict[str, Any]]
+    status: str | None = None
+
+
+class Item(Document, kw_only=True):
+    """One login at one Institution; owned by nobody yet (later: by a client_id's world).
+
+    `number` is its short key in the ledger, `last_seq` the last change of its ledger.
+    """
+
+    number: int
+    institution_id: str
+    username: str
+    created_at: float
+    webhook: str | None
+    products: list[str]
+    consented: list[str]
+    days_requested: int = DEFAULT_DAYS_REQUESTED
+    start_date: str | None = None
+    end_date: str | None = None
+    transactions_since: float | None = None
+    given_out: UpdateStatus = "NOT_READY"
+    held: UpdateStatus | None = None
+    last_update_at: float | None = None
+    last_seq: int = 0
+    cursor_era: int = 0
+    error_code: str | None = None
+    failed_at: float | None = None
+    removed: bool = False
+
+
+class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How this world behaves; changed through /platypus/settings. "held" = until told."""
+
+    exchange_mode: Literal["same", "rotate", "strict"] = "same"
+    initial_update_seconds: Seconds | Literal["held"] = 0.3
+    historical_update_seconds: Seconds | Literal["held"] = 1.0
+    public_token_seconds: Seconds = 1800.0
+    redirect_uris: list[str] | None = None
+
+
+class Charter(Document, kw_only=True):
+    """What the store knows about the world as a whole."""
+
+    seed: int
+    next_number: int = 1
+    offset_seconds: float = 0.0
+    settings: Settings = field(default_factory=Settings)

@@ -1,0 +1,1 @@
+"""What the world is made of: institutions, people and their money."""

@@ -1,0 +1,117 @@
+"""user_custom: a person described by JSON in the password field.
+
+https://plaid.com/docs/sandbox/user-custom/
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from platypus_bank.errors import ForcedError, InvalidField
+from platypus_bank.exact_json import decode
+from platypus_bank.seeds.blueprint import Account, Number, Transaction
+
+DEFAULT_BALANCE = 1000  # the documents name no default; ours
+
+
+class _Meta(Struct):
+    name: str | None = None
+    official_name: str | None = None
+    limit: Number | None = None
+    mask: str | None = None
+
+
+class _Transaction(Struct):
+    date_transacted: date | None = None
+    date_posted: date | None = None
+    amount: Number | None = None
+    description: str | None = None
+    currency: str | None = None
+
+
+class _Account(Struct):
+    type: str | None = None
+    subtype: str | None = None
+    starting_balance: Number | None = None
+    force_available_balance: Number | None = None
+    has_null_available_balance: bool | None = None
+    currency: str | None = None
+    meta: _Meta | None = None
+    transactions: list[_Transaction] | None = None
+
+
+class _Person(Struct):
+    override_accounts: list[_Account] | None = field(default_factory=list)
+    recaptcha: Literal["good", "bad"] | None = None
+    force_error: str | None = None
+
+
+def accounts(text: str) -> list[Account]:
+    """Return the accounts that the JSON names, its numbers digit by digit.
+
+    Raises InvalidField when the JSON is not one of Plaid's custom users, ForcedError when it
+    asks for an error.
+    """
+    try:
+        person = msgspec.convert(decode(text), _Person)
+    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+        raise InvalidField(f"override_password is not a custom user: {problem}") from problem
+    if person.recaptcha == "bad":
+        raise ForcedError("RECAPTCHA_BAD")
+    if person.force_error:
+        raise ForcedError(person.force_error)
+    return [_account(each, place) for place, each in enumerate(person.override_accounts or ())]
+
+
+def _account(given: _Account, place: int) -> Account:
+    type_, meta = given.type or "depository", given.meta or _Meta()
+    subtype = given.subtype or ("checking" if type_ == "depository" else None)
+    current = DEFAULT_BALANCE if given.starting_balance is None else given.starting_balance
+    currency = given.currency or "USD"
+    return Account(
+        name=meta.name or f"Plaid {(subtype or type_).title()}",
+        official_name=meta.official_name,
+        mask=f"{place:04}" if meta.mask is None else meta.mask,
+        type=type_,
+        subtype=subtype,
+        current=current,
+        available=_available(given, type_, current),
+        limit=meta.limit,
+        currency=currency,
+        transactions=_transactions(given, currency),
+    )
+
+
+def _available(given: _Account, type_: str, current: Number) -> Number | None:
+    if given.force_available_balance is not None:
+        return given.force_available_balance
+    if given.has_null_available_balance:
+        return None
+    limit = given.meta.limit if given.meta else None
+    if type_ == "credit" and limit is not None:
+        return Decimal(limit) - current
+    return current if type_ == "depository" else None
+
+
+def _transactions(given: _Account, currency: str) -> list[Transaction]:
+    return [
+        _transaction(each, currency)
+        for each in given.transactions or ()
+        if each.amount is not None and (each.date_posted or each.date_transacted)
+    ]
+
+
+def _transaction(given: _Transaction, currency: str) -> Transaction:
+    known: dict[str, Any] = {
+        "transacted": given.date_transacted or given.date_posted,
+        "posted": given.date_posted or given.date_transacted,
+    }
+    return Transaction(
+        **known,
+        amount=given.amount if given.amount is not None else 0,
+        description=given.description or "",
+        currency=given.currency or currency,
+    )

@@ -1,0 +1,41 @@
+"""Who can log in at the Sandbox's banks, and what they own.
+
+https://plaid.com/docs/sandbox/test-credentials/
+"""
+
+from datetime import date
+from random import Random
+
+from platypus_bank.errors import ForcedError, InvalidCredentials
+from platypus_bank.seeds import custom, dynamic, user_good
+from platypus_bank.seeds.blueprint import Account
+
+GOOD = "user_good"
+CUSTOM = "user_custom"
+DYNAMIC = "user_transactions_dynamic"
+_PASSWORD = "pass_good"  # noqa: S105 - Plaid's documented test password
+_ERROR_PREFIX = "error_"
+_ACCEPTED_PREFIXES = ("mfa_", "{")
+
+
+def log_in(username: str, password: str, today: date, seed: str) -> list[Account]:
+    """Return what a person owns as of `today`; `seed` decides the dynamic user's shopping.
+
+    Raises InvalidCredentials, or ForcedError for the documented `error_<CODE>` passwords.
+    """
+    if username == CUSTOM:
+        return custom.accounts(password)
+    if username == DYNAMIC and password.strip():
+        return dynamic.accounts(today, Random(seed))  # noqa: S311 - reproducible, not secret
+    check_password(username, password)
+    return user_good.accounts(today)
+
+
+def check_password(username: str, password: str) -> None:
+    """Raise what Link would say to a returning person with a wrong password."""
+    if username in (CUSTOM, DYNAMIC) and password.strip():
+        return
+    if password.startswith(_ERROR_PREFIX):
+        raise ForcedError(password.removeprefix(_ERROR_PREFIX))
+    if not username or not (password == _PASSWORD or password.startswith(_ACCEPTED_PREFIXES)):
+        raise InvalidCredentials

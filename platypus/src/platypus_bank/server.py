@@ -1,0 +1,62 @@
+"""Running the application under uvicorn: announce, stop cleanly, drop connections when told."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from platypus_bank.app import make_app
+from platypus_bank.plaid_door import DROP_EXTENSION
+from platypus_bank.service import Service
+
+SHUTDOWN_SECONDS = 2
+_BACKLOG = 512
+
+
+class _DroppableProtocol(HttpToolsProtocol):
+    """Offers the application a way to close the connection without an answer."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {DROP_EXTENSION: self.transport.abort}
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Prints its URL once it accepts connections."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = (sockets or [])[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        sys.stdout.write(f"Platypus is listening on http://{shown}:{port}\n")
+        sys.stdout.flush()
+
+
+def serve(service: Service, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; raises OSError when the address can't be had."""
+    config = uvicorn.Config(
+        make_app(service),
+        http=_DroppableProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    for each in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises a caught signal again once it has stopped; by then all is done.
+        signal.signal(each, _already_stopped)
+    with _listener(host, port) as listener:
+        _AnnouncingServer(config).run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _already_stopped(number: int, frame: FrameType | None) -> None:
+    del number, frame

@@ -1,0 +1,191 @@
+"""For tests of other programs: a real `platypus serve` process, and a client for its controls."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+_START_SECONDS = 20
+_ANNOUNCEMENT = "Platypus is listening on "
+
+
+class ControlError(Exception):
+    """The control API refused; `status` and `body` are its answer."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+        self.body = body
+
+
+class Control:
+    """A thin client of /platypus: one method a path, dicts in and out, ControlError on 4xx."""
+
+    def __init__(self, url: str) -> None:
+        self._netloc = urlsplit(url).netloc
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call `/platypus{path}` and return its JSON."""
+        connection = http.client.HTTPConnection(self._netloc, timeout=600)
+        try:
+            connection.request(method, f"/platypus{path}", json.dumps(body or {}))
+            answer = connection.getresponse()
+            fields: dict[str, Any] = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise ControlError(answer.status, fields)
+        return fields
+
+    def complete_link(self, link_token: str, **choices: Any) -> dict[str, Any]:
+        """Go through Link: institution_id, username, password, accounts."""
+        return self.call("POST", "/link/complete", {"link_token": link_token, **choices})
+
+    def changes(self, item_id: str, **changes: list[Any]) -> dict[str, Any]:
+        """Make one update at the bank: added, modified, removed."""
+        return self.call("POST", f"/items/{quote(item_id)}/changes", changes)
+
+    def script(
+        self, item_id: str, pages: list[dict[str, Any]], status: str | None = None
+    ) -> dict[str, Any]:
+        """Dictate the pages of the next sync loop."""
+        body = {"pages": pages, "status": status}
+        return self.call("POST", f"/items/{quote(item_id)}/script", body)
+
+    def accounts(self, item_id: str, **changes: list[Any]) -> dict[str, Any]:
+        """Change accounts: upsert, close."""
+        return self.call("POST", f"/items/{quote(item_id)}/accounts", changes)
+
+    def bulk(self, item_id: str, count: int, start_date: str | None = None) -> dict[str, Any]:
+        """Add many generated transactions."""
+        body = {"count": count, "start_date": start_date}
+        return self.call("POST", f"/items/{quote(item_id)}/bulk", body)
+
+    def readiness(self, item_id: str, status: str | None) -> dict[str, Any]:
+        """Hold the transactions_update_status; None lets the clock decide."""
+        return self.call("POST", f"/items/{quote(item_id)}/readiness", {"status": status})
+
+    def forget_cursors(self, item_id: str) -> None:
+        """Make all cursors of the Item foreign to it."""
+        self.call("POST", f"/items/{quote(item_id)}/forget_cursors")
+
+    def ledger(self, item_id: str) -> dict[str, Any]:
+        """Return what a correct client must hold: accounts, transactions."""
+        return self.call("GET", f"/ledger/{quote(item_id)}")
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return all Items."""
+        found: list[dict[str, Any]] = self.call("GET", "/items")["items"]
+        return found
+
+    def calls(self, path: str | None = None, item_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the Plaid calls so far, newest last."""
+        query = {"path": path, "item_id": item_id}
+        narrowed = urlencode({name: value for name, value in query.items() if value})
+        found: list[dict[str, Any]] = self.call("GET", f"/calls?{narrowed}")["calls"]
+        return found
+
+    def forget_calls(self) -> None:
+        """Empty the log of calls."""
+        self.call("DELETE", "/calls")
+
+    def fault(self, path: str, **fault: Any) -> str:
+        """Plant a fault and return its id."""
+        return str(self.call("POST", "/faults", {"path": path, **fault})["fault_id"])
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Return all faults with `fired` and `held`."""
+        found: list[dict[str, Any]] = self.call("GET", "/faults")["faults"]
+        return found
+
+    def release(self, fault_id: str) -> int:
+        """Let held calls go; returns how many."""
+        return int(self.call("POST", f"/faults/{quote(fault_id)}/release")["released"])
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
+        self.call("DELETE", "/faults")
+
+    def settings(self, **settings: Any) -> dict[str, Any]:
+        """Change settings and return all of them."""
+        return self.call("POST", "/settings", settings)
+
+    def clock(self) -> dict[str, Any]:
+        """Return the world's time: now, today, offset_seconds."""
+        return self.call("GET", "/clock")
+
+    def advance(self, seconds: float) -> dict[str, Any]:
+        """Move the world's clock on."""
+        return self.call("POST", "/clock/advance", {"seconds": seconds})
+
+    def reset(self, seed: int | None = None) -> None:
+        """Begin a new world."""
+        self.call("POST", "/reset", {"seed": seed})
+
+
+class Running:
+    """A Platypus process: `url`, `control`, and ways to end it and bring it back."""
+
+    def __init__(self, data_dir: Path, seed: int) -> None:
+        self.data_dir = data_dir
+        self._seed = seed
+        self._start(0)
+
+    def _start(self, port: int) -> None:
+        command = [sys.executable, "-m", "platypus_bank.cli", "serve", "--port", str(port)]
+        command += ["--data-dir", str(self.data_dir), "--seed", str(self._seed)]
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdout=subprocess.PIPE, text=True, env=os.environ.copy()
+        )
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        line = self._process.stdout.readline()
+        if not line.startswith(_ANNOUNCEMENT):
+            self._process.kill()
+            raise RuntimeError(f"platypus did not start: exit {self._process.wait()}")
+        self.url = line.removeprefix(_ANNOUNCEMENT).strip()
+        self.control = Control(self.url)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the process as a crash would, with SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask the process to end and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def restart(self) -> None:
+        """Start again on the same port and folder, killing the process if it still runs."""
+        self.kill()
+        self._start(urlsplit(self.url).port or 0)
+
+    def _end(self, how: signal.Signals) -> int:
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+        code = self._process.wait(_START_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
+
+
+@contextmanager
+def running(data_dir: Path | str | None = None, seed: int = 1) -> Iterator[Running]:
+    """Run Platypus for the length of a block, on a free port; without a folder, in a new one."""
+    with tempfile.TemporaryDirectory(prefix="platypus-") as made:
+        bank = Running(Path(data_dir or made), seed)
+        try:
+            yield bank
+        finally:
+            bank.stop()

@@ -1,0 +1,71 @@
+"""One emulated world: its file, clock, settings and ids; every door works on one of these."""
+
+from pathlib import Path
+
+from platypus_bank.clock import Clock
+from platypus_bank.ids import Ids
+from platypus_bank.ledger import Ledger
+from platypus_bank.records import Charter
+from platypus_bank.store import Store
+
+CHARTER_ID = "world"
+
+
+class OtherSeedError(Exception):
+    """The folder holds a world that was made with another seed."""
+
+
+class World:
+    """Opens the world in `folder` (None: in memory), making it when there is none.
+
+    `seed=None` takes the seed found there, or 1 for a new world.
+    """
+
+    def __init__(self, folder: Path | None = None, seed: int | None = None) -> None:
+        self.store = Store(folder)
+        self.ledger = Ledger(self.store.sql)
+        with self.store.commit():
+            self.charter = self.store.get(Charter, CHARTER_ID) or self._found(seed)
+        if seed not in (None, self.charter.seed):
+            self.store.close()
+            raise OtherSeedError(
+                f"{folder} holds a world made with seed {self.charter.seed}, not {seed}; "
+                "start without --seed, or with another --data-dir"
+            )
+        self._attach()
+
+    def _found(self, seed: int | None) -> Charter:
+        charter = Charter(id=CHARTER_ID, seed=1 if seed is None else seed)
+        self.store.put(charter)
+        return charter
+
+    def _attach(self) -> None:
+        self.clock = Clock(self.charter.offset_seconds)
+        self.ids = Ids(self.charter.seed, self._reserve)
+
+    def _reserve(self, count: int) -> int:
+        first = self.charter.next_number
+        self.charter.next_number += count
+        self.save()
+        return first
+
+    def save(self) -> None:
+        """Write the charter: seed, counter, clock, settings."""
+        self.charter.offset_seconds = self.clock.offset_seconds
+        self.store.put(self.charter)
+
+    def reload(self) -> None:
+        """Take the charter from the store again, after a change that was rolled back."""
+        self.charter = self.store.get(Charter, CHARTER_ID) or self.charter
+        self._attach()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Forget everything and begin again; the clock shows real time."""
+        kept = self.charter.seed if seed is None else seed
+        self.store.clear()
+        self.charter = self._found(kept)
+        self._attach()
+
+    def close(self) -> None:
+        """Close the world's file."""
+        self.store.close()
