@@ -1,0 +1,73 @@
+"""The composition root: settings -> Runtime -> one ASGI app with the worker beside it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi_offline import FastAPIOffline
+
+from bankloom import migrations
+from bankloom.routes import errors, health, plaid
+from bankloom.services.api_access import first_key
+from bankloom.services.runtime import Runtime
+from bankloom.worker import EmbeddedWorker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+
+    from bankloom.core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
+    runtime = Runtime.open(settings)
+    try:
+        migrations.upgrade(runtime.database)
+        runtime.refuse_other_worlds()
+    except BaseException:
+        runtime.close()
+        raise
+    return runtime
+
+
+def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
+    """Build the ASGI app over opened parts; its lifespan runs the worker and closes the parts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            if with_worker:
+                with EmbeddedWorker(runtime) as worker:
+                    app.state.worker = worker
+                    yield
+            else:
+                yield
+        finally:
+            runtime.close()
+
+    app = FastAPIOffline(
+        title="Bankloom",
+        version=version("bankloom"),
+        description="Keeps your own database in step with your banks, through Plaid.",
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.runtime = runtime
+    app.state.worker = None
+    app.include_router(plaid.router)
+    app.include_router(health.router)
+    errors.install(app)
+    return app
+
+
+def start(settings: Settings) -> tuple[Runtime, str | None]:
+    """Open the runtime for serving; return it with the first service key, if it was just made."""
+    runtime = open_runtime(settings)
+    return runtime, first_key(runtime)

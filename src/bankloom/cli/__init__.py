@@ -1,0 +1,27 @@
+"""Every command of `bankloom`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bankloom.cli import serve
+from bankloom.core.errors import BankloomError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Keeps your own database in step with your banks, through Plaid.",
+)
+app.command()(serve.serve)
+app.command()(serve.worker)
+
+
+def main() -> None:
+    """Run a command; an error that we know is one sentence on stderr, not a traceback."""
+    try:
+        app()
+    except BankloomError as error:
+        sys.stderr.write(f"bankloom: {error.message}\n")
+        raise SystemExit(1) from None

@@ -1,0 +1,62 @@
+"""`bankloom serve` and `bankloom worker`: the web side, and the job engine alone."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from bankloom.app import create_app, open_runtime, start
+from bankloom.core import logs
+from bankloom.core.settings import Settings
+from bankloom.worker import Supervisor
+
+GRACE_SECONDS = 5
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
+WithWorker = Annotated[bool, typer.Option(help="Run the job engine in this process too.")]
+
+
+def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorker = True) -> None:
+    """Serve the API, with the job engine beside it."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    listener = _listen(host, port)
+    runtime, new_key = start(settings)
+    typer.echo(f"Bankloom is listening on http://{host}:{listener.getsockname()[1]}")
+    if new_key:
+        typer.echo(f"Your service key, shown only this once: {new_key}")
+    config = uvicorn.Config(
+        create_app(runtime, with_worker=with_worker),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def worker() -> None:
+    """Run the job engine alone; start as many as you like, on as many machines."""
+    settings = Settings()
+    logs.configure(settings.log_level)
+    runtime = open_runtime(settings)
+    supervisor = Supervisor(runtime)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    try:
+        supervisor.run()
+    finally:
+        runtime.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything is started, so that a taken one costs nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise typer.BadParameter(f"can't listen on {host}:{port} ({error.strerror})") from error

@@ -1,0 +1,117 @@
+"""Opens the database, embedded or not, and hands out sessions that commit as a whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from bankloom.core.embedded_postgres import EmbeddedPostgres
+from bankloom.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Dialect
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+    from bankloom.core.settings import Settings
+
+SCHEMA = "bankloom"
+ENGINE_SCHEMA = "bankloom_jobs"
+VIEWS_SCHEMA = "bank"
+OLDEST_SUPPORTED = 150_000  # PostgreSQL 15, as `server_version_num` writes it
+POOL_SIZE = 10
+POOL_OVERFLOW = 40  # the web side's forty threads must never wait for the worker's connections
+_OPTIONS = f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC"
+
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """One PostgreSQL database: an engine, its sessions, and the embedded server if it is ours.
+
+    `url` is a libpq URI; `embedded` is the started server that it leads to, or None.
+    """
+
+    def __init__(self, url: str, embedded: EmbeddedPostgres | None = None) -> None:
+        self.conninfo = make_conninfo(url, options=_OPTIONS, application_name="bankloom")
+        self.embedded = embedded
+        self.engine = create_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            connect_args={"options": _OPTIONS, "application_name": "bankloom"},
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_OVERFLOW,
+            pool_pre_ping=True,
+        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        if embedded is not None:
+            event.listen(self.engine, "do_connect", self._connect)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open the database that the settings name, starting the embedded server if they name none.
+
+        Errors: `ConfigurationError` where the server is too old or can't be reached.
+        """
+        if settings.database_url:
+            database = cls(settings.database_url.get_secret_value())
+        else:
+            server = EmbeddedPostgres(settings.data_dir).start()
+            for note in server.notes:
+                log.info("%s", note)
+            database = cls(server.url, server)
+        database.check_version()
+        return database
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give a session that commits when the block ends and rolls back if it raises."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def check_version(self) -> None:
+        """Refuse a server older than the oldest supported major version."""
+        try:
+            with self.engine.connect() as connection:
+                version = connection.connection.driver_connection.info.server_version  # type: ignore[union-attr]  # psycopg's own attribute
+        except Exception as error:
+            raise ConfigurationError(
+                "The database can't be reached. Check BANKLOOM_DATABASE_URL (host, port, name, user, "
+                f"password) and that the server runs. It said: {_last_line(error)}"
+            ) from error
+        if version < OLDEST_SUPPORTED:
+            raise ConfigurationError(
+                f"The database server is PostgreSQL {version // 10_000}; Bankloom needs 15 or newer."
+            )
+
+    def close(self) -> None:
+        """Give every connection back and leave the embedded server, which stops after its last user."""
+        self.engine.dispose()
+        if self.embedded is not None:
+            self.embedded.stop()
+
+    def _connect(
+        self,
+        _dialect: Dialect,
+        _record: ConnectionPoolEntry,
+        args: list[Any],
+        kwargs: dict[str, Any],
+    ) -> psycopg.Connection[Any]:
+        """Connect; where the embedded server has died, start it again first."""
+        try:
+            return psycopg.connect(*args, **kwargs)
+        except psycopg.OperationalError:
+            if self.embedded is None:
+                raise
+            self.embedded.ensure_running()
+            return psycopg.connect(*args, **kwargs)
+
+
+def _last_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[-1]

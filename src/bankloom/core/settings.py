@@ -1,0 +1,122 @@
+"""Every setting, its environment variable and its default; read once, at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PLAID_HOSTS = {
+    "sandbox": "https://sandbox.plaid.com",
+    "production": "https://production.plaid.com",
+}
+
+
+def _default_data_dir() -> Path:
+    return Path.home() / ".local" / "share" / "bankloom"
+
+
+class PlaidSettings(BaseSettings):
+    """How we speak to Plaid. Environment variables start with `PLAID_`."""
+
+    model_config = SettingsConfigDict(env_prefix="PLAID_", env_file=".env", extra="ignore")
+
+    client_id: str = Field("", description="Your Plaid client id, from the Dashboard.")
+    secret: SecretStr = Field(SecretStr(""), description="The secret of that environment.")
+    env: Literal["sandbox", "production"] = Field("sandbox", description="Which Plaid to speak to.")
+    base_url: str = Field("", description="Another host for Plaid: the emulator, or a proxy.")
+    client_name: str = Field(
+        "Bankloom",
+        min_length=1,
+        max_length=30,
+        description="The name that Link shows, 1 to 30 characters.",
+    )
+    country_codes: Annotated[list[str], NoDecode] = Field(
+        ["US"], min_length=1, description="Countries whose banks are offered, comma separated."
+    )
+    language: str = Field("en", description="The language of Link.")
+    redirect_uri: str | None = Field(
+        None, description="Where OAuth banks send the person back; must be on Plaid's allow-list."
+    )
+    connect_timeout_seconds: float = Field(
+        5, gt=0, description="How long to wait for a connection."
+    )
+    read_timeout_seconds: float = Field(
+        120,
+        gt=0,
+        description="How long to wait for an answer; Plaid's slowest take up to two minutes.",
+    )
+
+    @field_validator("country_codes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [code.strip().upper() for code in value.split(",")] if isinstance(value, str) else value
+        )
+
+    @property
+    def host(self) -> str:
+        """The base URL of Plaid, without a trailing slash."""
+        return (self.base_url or PLAID_HOSTS[self.env]).rstrip("/")
+
+
+class Settings(BaseSettings):
+    """How the service runs. Environment variables start with `BANKLOOM_`."""
+
+    model_config = SettingsConfigDict(env_prefix="BANKLOOM_", env_file=".env", extra="ignore")
+
+    plaid: PlaidSettings = Field(default_factory=PlaidSettings, exclude=True)
+    database_url: SecretStr | None = Field(
+        None, description="A PostgreSQL (15 or newer) of your own; unset: the embedded one."
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder of the embedded database and of the keyring file.",
+    )
+    public_url: str | None = Field(
+        None,
+        description="How Plaid reaches this service; the webhook URL is this + /plaid/webhook.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="The service key, at least 16 characters; unset: made at the first start."
+    )
+    encryption_keys: SecretStr | None = Field(
+        None, description="The keyring; unset: the file keyring in the data folder."
+    )
+    sync_interval_seconds: int = Field(
+        21_600, ge=60, description="How often an Item is synced without any other cause."
+    )
+    rebuild_removal_share_max: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="The share of an Item's transactions that a rebuild may remove without asking.",
+    )
+    worker_concurrency: int = Field(4, ge=1, le=64, description="Items synced at the same time.")
+    lease_seconds: int = Field(
+        300, ge=10, description="How long a run may be silent before another may take its work."
+    )
+    worker_silent_seconds: float = Field(
+        10, ge=3, description="How long a worker may be silent before its jobs go to another."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe level that is logged."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _key_is_long_enough(self) -> Self:
+        if self.api_key and len(self.api_key.get_secret_value()) < 16:  # noqa: PLR2004 - documented above
+            raise ValueError("BANKLOOM_API_KEY must be at least 16 characters long")
+        return self
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where Plaid is to send webhooks, or None where no public URL is known."""
+        return f"{self.public_url}/plaid/webhook" if self.public_url else None

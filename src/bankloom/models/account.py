@@ -1,0 +1,130 @@
+"""Bank accounts, keyed by Plaid's `account_id` alone: two of one name are two accounts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base, CreatedAt, OurId
+from bankloom.models.institution import Institution
+from bankloom.models.item import Item
+from bankloom.models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
+
+class Account(Base):
+    """A bank account. `id` is ours and stays for the account's life.
+
+    Balances are in the account's own currency and keep Plaid's digits and sign: for credit and
+    loan accounts a positive `current` is what is owed (spec `AccountBalance`). `described_at` is
+    when Plaid's `/accounts/get` last told of it; None for a stub, made because Link or a
+    transaction named it first.
+    """
+
+    __tablename__ = "accounts"
+
+    id: Mapped[OurId]
+    account_id: Mapped[str] = mapped_column(unique=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.item_id"), index=True)
+    name: Mapped[str]
+    official_name: Mapped[str | None]
+    mask: Mapped[str | None]
+    type: Mapped[str]
+    subtype: Mapped[str | None]
+    current: Mapped[Decimal | None]
+    available: Mapped[Decimal | None]
+    limit: Mapped[Decimal | None]
+    iso_currency_code: Mapped[str | None]
+    unofficial_currency_code: Mapped[str | None]
+    persistent_account_id: Mapped[str | None]
+    payload: Mapped[bytes | None]
+    described_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    @classmethod
+    def put_described(
+        cls, session: Session, item_id: str, rows: Sequence[dict[str, Any]], at: datetime
+    ) -> None:
+        """Make the Item's accounts equal to what `/accounts/get` listed, in two statements.
+
+        `rows` are column values. Accounts that Plaid no longer lists are marked closed, not removed.
+        """
+        listed = [row["account_id"] for row in rows]
+        session.execute(
+            update(cls)
+            .where(cls.item_id == item_id, cls.account_id.not_in(listed), cls.closed_at.is_(None))
+            .values(closed_at=at)
+        )
+        if rows:
+            statement = insert(cls).values(
+                [{**row, "item_id": item_id, "described_at": at} for row in rows]
+            )
+            new = {name: statement.excluded[name] for name in rows[0] if name != "account_id"}
+            session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[cls.account_id],
+                    set_={
+                        **new,
+                        "described_at": statement.excluded.described_at,
+                        "closed_at": None,
+                    },
+                )
+            )
+
+    @classmethod
+    def put_stubs(cls, session: Session, item_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert accounts that were named before Plaid described them; keep those that are there."""
+        if rows:
+            session.execute(
+                insert(cls)
+                .values([{**row, "item_id": item_id} for row in rows])
+                .on_conflict_do_nothing()
+            )
+
+    @classmethod
+    def names_and_masks(
+        cls, session: Session, user_id: uuid.UUID, institution_id: str
+    ) -> set[tuple[str, str, str | None]]:
+        """Return (item_id, name, mask) of the user's accounts at an institution."""
+        rows = session.execute(
+            select(cls.item_id, cls.name, cls.mask)
+            .join(Item, Item.item_id == cls.item_id)
+            .where(
+                Item.user_id == user_id,
+                Item.institution_id == institution_id,
+                Item.removed_at.is_(None),
+            )
+        )
+        return {(row.item_id, row.name, row.mask) for row in rows}
+
+    @classmethod
+    def listing(
+        cls, session: Session, user_id: uuid.UUID | None, item_id: str | None
+    ) -> Sequence[Row[Account, str, str]]:
+        """Return (Account, user name, institution name) rows of one user or of all, oldest first."""
+        query = (
+            select(cls, User.name, Institution.name)
+            .join(Item, Item.item_id == cls.item_id)
+            .join(User, User.id == Item.user_id)
+            .outerjoin(Institution, Institution.institution_id == Item.institution_id)
+            .where(Item.removed_at.is_(None), cls.closed_at.is_(None))
+        )
+        if user_id is not None:
+            query = query.where(Item.user_id == user_id)
+        if item_id is not None:
+            query = query.where(cls.item_id == item_id)
+        return session.execute(
+            query.order_by(Item.created_at, cls.created_at, cls.account_id)
+        ).all()

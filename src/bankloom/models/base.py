@@ -1,0 +1,42 @@
+"""What every table shares: the schema, the names of constraints, and the column types."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+
+from sqlalchemy import Date, DateTime, LargeBinary, MetaData, Numeric, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from bankloom.core.db import SCHEMA
+
+
+class Base(DeclarativeBase):
+    """The registry of all tables."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_name)s_fkey",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+        },
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        list[str]: ARRAY(Text()),
+        Decimal: Numeric(),  # no scale: the bank's digits are kept as they came
+        datetime: DateTime(timezone=True),
+        date: Date(),
+        uuid.UUID: UUID(),
+        bytes: LargeBinary(),
+    }
+
+
+OurId = Annotated[uuid.UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())]
+CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]

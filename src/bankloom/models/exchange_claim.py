@@ -1,0 +1,152 @@
+"""Exchange claims: the record, written before Plaid is called, of who spends which public token."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base, CreatedAt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+PUBLIC_TOKEN_LIFETIME = timedelta(minutes=30)
+"""Spec path `/item/public_token/exchange`: a public token expires after 30 minutes."""
+
+
+class ClaimState(enum.StrEnum):
+    """Where an exchange stands."""
+
+    CLAIMED = "claimed"
+    DONE = "done"
+    POSSIBLE_ORPHAN = "possible orphan"
+
+
+class ExchangeClaim(Base):
+    """One public token, by its keyed hash.
+
+    While `claimed`, one process holds the lease and may call Plaid. `done` answers later calls
+    for the same person for 30 minutes. `possible orphan`: Plaid took the token, but its answer
+    was lost before we could store it (decision 17's documented exception).
+    """
+
+    __tablename__ = "exchange_claims"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ({})".format(", ".join(f"'{state}'" for state in ClaimState)), "state"
+        ),
+    )
+
+    public_token_hash: Mapped[str] = mapped_column(primary_key=True)
+    public_token_sealed: Mapped[str | None]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    link_session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("link_sessions.id"))
+    product: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=ClaimState.CLAIMED)
+    lease_until: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(server_default="1")
+    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.item_id"))
+    exchanged_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+    def answers_for(self, user_id: uuid.UUID | None, at: datetime) -> bool:
+        """Say whether this record may answer: same person (if one was named), within 30 minutes."""
+        return (
+            user_id in {None, self.user_id}
+            and self.exchanged_at is not None
+            and at - self.exchanged_at < PUBLIC_TOKEN_LIFETIME
+        )
+
+    @classmethod
+    def find(cls, session: Session, token_hash: str) -> ExchangeClaim | None:
+        """Return the claim on this public token, or None."""
+        return session.get(cls, token_hash)
+
+    @classmethod
+    def take(cls, session: Session, claim: ExchangeClaim, at: datetime) -> int | None:
+        """Claim the token, or take over a claim whose lease ran out.
+
+        Returns which attempt this is (1 for the first), or None where another holds the claim.
+        """
+        row = insert(cls).values(
+            public_token_hash=claim.public_token_hash,
+            public_token_sealed=claim.public_token_sealed,
+            user_id=claim.user_id,
+            link_session_id=claim.link_session_id,
+            product=claim.product,
+            lease_until=claim.lease_until,
+        )
+        return session.execute(
+            row.on_conflict_do_update(
+                index_elements=[cls.public_token_hash],
+                set_={"lease_until": claim.lease_until, "attempts": cls.attempts + 1},
+                where=(
+                    (cls.state == ClaimState.CLAIMED)
+                    & (cls.lease_until < at)
+                    & (cls.user_id == claim.user_id)
+                ),
+            ).returning(cls.attempts)
+        ).scalar_one_or_none()
+
+    @classmethod
+    def settle(cls, session: Session, token_hash: str, item_id: str, at: datetime) -> None:
+        """Record that the token was exchanged for this Item."""
+        session.execute(
+            update(cls)
+            .where(cls.public_token_hash == token_hash)
+            .values(
+                state=ClaimState.DONE, item_id=item_id, exchanged_at=at, public_token_sealed=None
+            )
+        )
+
+    @classmethod
+    def release(cls, session: Session, token_hash: str) -> None:
+        """Forget a claim that spent nothing at Plaid."""
+        session.execute(
+            delete(cls).where(cls.public_token_hash == token_hash, cls.state == ClaimState.CLAIMED)
+        )
+
+    @classmethod
+    def end_lease(cls, session: Session, token_hash: str, at: datetime) -> None:
+        """Let the next call try again: Plaid's answer is not known."""
+        session.execute(
+            update(cls).where(cls.public_token_hash == token_hash).values(lease_until=at)
+        )
+
+    @classmethod
+    def mark_possible_orphan(cls, session: Session, token_hash: str) -> None:
+        """Record that Plaid had taken the token before, and its answer was lost."""
+        session.execute(
+            update(cls)
+            .where(cls.public_token_hash == token_hash)
+            .values(state=ClaimState.POSSIBLE_ORPHAN, public_token_sealed=None)
+        )
+
+    @classmethod
+    def left_over(cls, session: Session, at: datetime, limit: int) -> Sequence[ExchangeClaim]:
+        """Return the claims that a crash left open, oldest first."""
+        return session.scalars(
+            select(cls)
+            .where(cls.state == ClaimState.CLAIMED, cls.lease_until < at)
+            .order_by(cls.created_at)
+            .limit(limit)
+        ).all()
+
+    @classmethod
+    def wipe_old(cls, session: Session, at: datetime) -> None:
+        """Forget claims that can answer nothing any more; possible orphans stay for the operator."""
+        old = at - 2 * PUBLIC_TOKEN_LIFETIME
+        session.execute(
+            delete(cls).where(
+                cls.state == ClaimState.DONE,
+                or_(cls.exchanged_at.is_(None), cls.exchanged_at < old),
+            )
+        )

@@ -1,0 +1,105 @@
+"""Items: one login at one Institution each, with its sealed access token and its fence."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base, CreatedAt
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class World(NamedTuple):
+    """Where an Item lives: an access token of one world means nothing in another."""
+
+    environment: str
+    base_url: str
+    client_id: str
+
+    def __str__(self) -> str:
+        return f"{self.environment} at {self.base_url} (client {self.client_id or 'unset'})"
+
+
+class Item(Base):
+    """One login at one Institution; `item_id` is Plaid's.
+
+    `run_id` and `token_generation` are the fence: a commit that changes the Item locks this row
+    and finds both as it read them, or discards its work.
+    """
+
+    __tablename__ = "items"
+
+    item_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    institution_id: Mapped[str | None]
+    environment: Mapped[str]
+    base_url: Mapped[str]
+    client_id: Mapped[str]
+    access_token_sealed: Mapped[str]
+    access_token_hash: Mapped[str] = mapped_column(unique=True)
+    token_generation: Mapped[int] = mapped_column(server_default="1")
+    run_id: Mapped[uuid.UUID | None]
+    webhook_url: Mapped[str | None]
+    consent_expires_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    described_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+    removed_at: Mapped[datetime | None]
+
+    @property
+    def world(self) -> World:
+        """The world that this Item was linked in."""
+        return World(self.environment, self.base_url, self.client_id)
+
+    @classmethod
+    def find(cls, session: Session, item_id: str) -> Item | None:
+        """Return the Item, or None where there is none or it was removed."""
+        return session.execute(
+            select(cls).where(cls.item_id == item_id, cls.removed_at.is_(None))
+        ).scalar_one_or_none()
+
+    @classmethod
+    def find_by_token_hash(cls, session: Session, token_hash: str) -> Item | None:
+        """Return the Item whose access token has this keyed hash, or None."""
+        return session.execute(
+            select(cls).where(cls.access_token_hash == token_hash, cls.removed_at.is_(None))
+        ).scalar_one_or_none()
+
+    @classmethod
+    def worlds(cls, session: Session) -> list[World]:
+        """Return the distinct worlds of the Items that are not removed."""
+        rows = session.execute(
+            select(cls.environment, cls.base_url, cls.client_id)
+            .where(cls.removed_at.is_(None))
+            .distinct()
+        )
+        return [World(*row) for row in rows]
+
+    @classmethod
+    def lock(cls, session: Session, item_id: str) -> Item | None:
+        """Lock the Item for this commit; None where there is none or it was removed."""
+        return session.execute(
+            select(cls).where(cls.item_id == item_id, cls.removed_at.is_(None)).with_for_update()
+        ).scalar_one_or_none()
+
+    @classmethod
+    def hold(
+        cls, session: Session, item_id: str, run_id: uuid.UUID, token_generation: int
+    ) -> Item | None:
+        """Lock the Item for this commit if the run still holds it; None if it was superseded."""
+        return session.execute(
+            select(cls)
+            .where(
+                cls.item_id == item_id,
+                cls.run_id == run_id,
+                cls.token_generation == token_generation,
+                cls.removed_at.is_(None),
+            )
+            .with_for_update()
+        ).scalar_one_or_none()

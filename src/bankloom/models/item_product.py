@@ -1,0 +1,153 @@
+"""Product tags: one (Item, Product) each, with a state and the time when it is due."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base, CreatedAt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+
+class ProductState(enum.StrEnum):
+    """How far a product of an Item has come."""
+
+    REQUESTED = "requested"
+    SYNCING = "syncing"
+    READY = "ready"
+    CONSENT_NEEDED = "consent needed"
+    NOT_SUPPORTED = "not supported"
+    FAILING = "failing"
+
+
+class ItemProduct(Base):
+    """A product tag.
+
+    `next_try_at` alone says when the tag is due; None means that only a trigger makes it so. A
+    run claims the tag by moving it to now plus a lease, and settles only over its own lease.
+    """
+
+    __tablename__ = "item_products"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ({})".format(", ".join(f"'{state}'" for state in ProductState)), "state"
+        ),
+        Index(
+            "item_products_due_idx", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")
+        ),
+    )
+
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.item_id"), primary_key=True)
+    product: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(server_default=ProductState.REQUESTED)
+    next_try_at: Mapped[datetime | None]
+    cursor: Mapped[str] = mapped_column(server_default="")
+    update_status: Mapped[str | None]
+    tries_until_complete: Mapped[int] = mapped_column(server_default="0")
+    failures: Mapped[int] = mapped_column(server_default="0")
+    last_try_at: Mapped[datetime | None]
+    last_success_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    request_id: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+
+    @classmethod
+    def add(
+        cls,
+        session: Session,
+        item_id: str,
+        product: str,
+        state: ProductState,
+        due_at: datetime | None,
+    ) -> bool:
+        """Add the tag unless it is there; say whether it is new."""
+        added = session.execute(
+            insert(cls)
+            .values(item_id=item_id, product=product, state=state, next_try_at=due_at)
+            .on_conflict_do_nothing()
+            .returning(cls.product)
+        )
+        return added.scalar_one_or_none() is not None
+
+    @classmethod
+    def of_item(cls, session: Session, item_id: str) -> Sequence[ItemProduct]:
+        """Return the Item's tags in the order they were asked for."""
+        return session.scalars(
+            select(cls).where(cls.item_id == item_id).order_by(cls.created_at, cls.product)
+        ).all()
+
+    @classmethod
+    def make_due(
+        cls, session: Session, item_id: str, products: Sequence[str], at: datetime
+    ) -> None:
+        """Make these tags due at an instant, whatever lease stands on them."""
+        session.execute(
+            update(cls)
+            .where(cls.item_id == item_id, cls.product.in_(products))
+            .values(next_try_at=at)
+        )
+
+    @classmethod
+    def claim_due(
+        cls, session: Session, item_id: str, at: datetime, lease_until: datetime
+    ) -> Sequence[ItemProduct]:
+        """Claim every tag of the Item that is due, until the lease runs out."""
+        return session.scalars(
+            update(cls)
+            .where(cls.item_id == item_id, cls.next_try_at <= at)
+            .values(next_try_at=lease_until, last_try_at=at)
+            .returning(cls)
+        ).all()
+
+    @classmethod
+    def move_lease(
+        cls, session: Session, tag: ItemProduct, lease: datetime, until: datetime | None
+    ) -> bool:
+        """Move the tag's own lease; False where a trigger has made the tag due meanwhile."""
+        return cls._change(session, tag, cls.next_try_at == lease, next_try_at=until)
+
+    @classmethod
+    def move_cursor(
+        cls, session: Session, tag: ItemProduct, cursor: str, update_status: str
+    ) -> bool:
+        """Move the cursor from where the tag was read; False where another run has moved it."""
+        return cls._change(
+            session, tag, cls.cursor == tag.cursor, cursor=cursor, update_status=update_status
+        )
+
+    @classmethod
+    def note(cls, session: Session, tag: ItemProduct, **values: Any) -> None:
+        """Write how the last try of the tag went."""
+        cls._change(session, tag, true(), **values)
+
+    @classmethod
+    def _change(
+        cls, session: Session, tag: ItemProduct, condition: ColumnElement[bool], **values: Any
+    ) -> bool:
+        changed = session.execute(
+            update(cls)
+            .where(cls.item_id == tag.item_id, cls.product == tag.product, condition)
+            .values(**values)
+            .returning(cls.product)
+            .execution_options(synchronize_session=False)
+        )
+        return changed.scalar_one_or_none() is not None
+
+    @classmethod
+    def due_items(cls, session: Session, at: datetime, limit: int) -> Sequence[str]:
+        """Return the Items with a tag that is due, the longest due first."""
+        rows = session.scalars(
+            select(cls.item_id).where(cls.next_try_at <= at).order_by(cls.next_try_at).limit(limit)
+        )
+        return list(dict.fromkeys(rows))

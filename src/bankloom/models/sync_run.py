@@ -1,0 +1,143 @@
+"""Sync runs: one row a run of an Item, from the request for it to how it ended."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.core import clock
+from bankloom.models.base import Base, OurId
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class RunStatus(enum.StrEnum):
+    """How a run stands or ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SYNCED = "synced"
+    UP_TO_DATE = "up_to_date"
+    NOT_READY = "not_ready"
+    NEEDS_RELINK = "needs_relink"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class SyncRun(Base):
+    """A run of an Item. At most one is queued: every request made before it begins shares it."""
+
+    __tablename__ = "sync_runs"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ({})".format(", ".join(f"'{status}'" for status in RunStatus)), "status"
+        ),
+        Index(
+            "sync_runs_queued_idx",
+            "item_id",
+            unique=True,
+            postgresql_where=text("status = 'queued'"),
+        ),
+        Index("sync_runs_item_idx", "item_id", text("requested_at DESC")),
+    )
+
+    id: Mapped[OurId]
+    item_id: Mapped[str] = mapped_column(ForeignKey("items.item_id"))
+    status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
+    trigger: Mapped[str]
+    allow_removals: Mapped[bool] = mapped_column(server_default="false")
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    pages: Mapped[int] = mapped_column(server_default="0")
+    rows_pulled: Mapped[int] = mapped_column(server_default="0")
+    added: Mapped[int] = mapped_column(server_default="0")
+    modified: Mapped[int] = mapped_column(server_default="0")
+    removed: Mapped[int] = mapped_column(server_default="0")
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    request_id: Mapped[str | None]
+    superseded_by: Mapped[uuid.UUID | None]
+
+    @property
+    def transactions_synced(self) -> int:
+        """How many distinct transactions this run added, changed or removed."""
+        return self.added + self.modified + self.removed
+
+    @classmethod
+    def queue(
+        cls,
+        session: Session,
+        item_id: str,
+        trigger: str,
+        at: datetime,
+        *,
+        allow_removals: bool = False,
+    ) -> uuid.UUID:
+        """Return the Item's queued run, made if there is none."""
+        statement = insert(cls).values(
+            item_id=item_id, trigger=trigger, requested_at=at, allow_removals=allow_removals
+        )
+        return session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[cls.item_id],
+                index_where=text("status = 'queued'"),
+                set_={"allow_removals": cls.allow_removals | statement.excluded.allow_removals},
+            ).returning(cls.id)
+        ).scalar_one()
+
+    @classmethod
+    def begin(cls, session: Session, item_id: str, at: datetime) -> SyncRun:
+        """Start the queued run, or a scheduled one; a run that still stands as running is superseded.
+
+        The caller holds the Item's row, so that no two runs begin at once.
+        """
+        run_id = cls.queue(session, item_id, "schedule", at)
+        session.execute(
+            update(cls)
+            .where(cls.item_id == item_id, cls.status == RunStatus.RUNNING)
+            .values(status=RunStatus.SUPERSEDED, finished_at=at, superseded_by=run_id)
+        )
+        return session.execute(
+            update(cls)
+            .where(cls.id == run_id)
+            .values(status=RunStatus.RUNNING, started_at=at)
+            .returning(cls)
+        ).scalar_one()
+
+    @classmethod
+    def is_queued(cls, session: Session, item_id: str) -> bool:
+        """Say whether somebody waits for a run of the Item."""
+        queued = select(cls.id).where(cls.item_id == item_id, cls.status == RunStatus.QUEUED)
+        return session.execute(queued).first() is not None
+
+    @classmethod
+    def end(cls, session: Session, run_id: uuid.UUID, status: RunStatus, **values: Any) -> None:
+        """Write how a run ended, unless its successor has."""
+        session.execute(
+            update(cls)
+            .where(cls.id == run_id, cls.status.in_((RunStatus.QUEUED, RunStatus.RUNNING)))
+            .values(status=status, finished_at=clock.now(), **values)
+        )
+
+    @classmethod
+    def latest_form(cls, session: Session, run_id: uuid.UUID) -> SyncRun | None:
+        """Return the run, or the one that took its place."""
+        run = session.get(cls, run_id)
+        while run is not None and run.superseded_by is not None:
+            run = session.get(cls, run.superseded_by)
+        return run
+
+    @classmethod
+    def last_of(cls, session: Session, item_id: str) -> SyncRun | None:
+        """Return the newest run of the Item."""
+        return session.scalars(
+            select(cls).where(cls.item_id == item_id).order_by(cls.requested_at.desc()).limit(1)
+        ).one_or_none()

@@ -1,0 +1,217 @@
+"""Staging for one update of an Item's transactions: pages go in one by one, come out all at once.
+
+The table is logged: an unlogged one is emptied by a database crash, and the pages pulled after it
+would be applied alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from sqlalchemy import SmallInteger, delete, func, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base
+from bankloom.models.sync_run import SyncRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+    from sqlalchemy import CursorResult, Table, TextClause
+    from sqlalchemy.orm import Session
+
+ADDED, MODIFIED, REMOVED = 0, 1, 2
+"""In this order because within one page removed beats modified beats added."""
+
+LINEAGE_ROUNDS_MAX = 10
+"""A chain of pending ids longer than this inside one update would be no bank's doing."""
+
+
+class StagedTransaction(Base):
+    """One row of one page of one run. Only the ids are set where `op` is REMOVED."""
+
+    __tablename__ = "transaction_staging"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    op: Mapped[int] = mapped_column(SmallInteger)
+    transaction_id: Mapped[str]
+    account_id: Mapped[str]
+    pending_transaction_id: Mapped[str | None]
+    amount: Mapped[Decimal | None]
+    iso_currency_code: Mapped[str | None]
+    unofficial_currency_code: Mapped[str | None]
+    date: Mapped[dt.date | None]
+    authorized_date: Mapped[dt.date | None]
+    name: Mapped[str | None]
+    merchant_name: Mapped[str | None]
+    pending: Mapped[bool | None]
+    payment_channel: Mapped[str | None]
+    category_primary: Mapped[str | None]
+    category_detailed: Mapped[str | None]
+    payload: Mapped[bytes | None]
+
+
+class Applied(NamedTuple):
+    """What an apply changed, in distinct transactions."""
+
+    added: int
+    modified: int
+    removed: int
+
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
+_STAGED = cast("Table", StagedTransaction.__table__)
+_COLUMNS = [column.name for column in _STAGED.columns]
+_TYPES = [str(column.type.compile(dialect=_DIALECT)).lower() for column in _STAGED.columns]
+_FACTS = _COLUMNS[_COLUMNS.index("account_id") :]
+_COPY = f"COPY {_STAGED.fullname} ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+
+
+def stage(session: Session, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Copy rows, each in the order of this table's columns, into staging."""
+    connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_TYPES)
+        for row in rows:
+            copy.write_row(row)
+
+
+def empty(session: Session, run_id: uuid.UUID) -> None:
+    """Delete what the run has staged so far."""
+    session.execute(delete(StagedTransaction).where(StagedTransaction.run_id == run_id))
+
+
+def staged_counts(session: Session, run_id: uuid.UUID) -> list[int]:
+    """Return how many rows are staged of page 1, 2, 3 … of the run."""
+    of_run = StagedTransaction.run_id == run_id
+    pages = select(func.count()).where(of_run).group_by(StagedTransaction.page)
+    return list(session.scalars(pages.order_by(StagedTransaction.page)))
+
+
+def apply_staged(session: Session, run_id: uuid.UUID, at: dt.datetime) -> Applied:
+    """Merge the run's staged rows into `transactions` and empty its staging.
+
+    The later page wins. The number of statements does not depend on the number of rows.
+    """
+    params = {"run_id": run_id, "at": at}
+    session.execute(_PREFER_INDEXES)
+    session.execute(_DROP_OVERTAKEN, params)
+    removed = _changed(session, _TOMBSTONE, params)
+    added, modified = session.execute(_MERGE, params).one()
+    _join_lineages(session, params)
+    empty(session, run_id)
+    return Applied(added, modified, removed)
+
+
+def _changed(session: Session, statement: TextClause, params: dict[str, Any]) -> int:
+    """Execute and return the number of rows that the statement changed."""
+    return cast("CursorResult[Any]", session.execute(statement, params)).rowcount
+
+
+def _join_lineages(session: Session, params: dict[str, Any]) -> None:
+    """Hand a lineage down where a pending row and its successor came in the same update."""
+    for _ in range(LINEAGE_ROUNDS_MAX):
+        if not _changed(session, _INHERIT, params):
+            return
+
+
+def missing_since_rebuild(session: Session, run_id: uuid.UUID, item_id: str) -> tuple[int, int]:
+    """Return (rows a rebuild would tombstone, living rows of the Item)."""
+    params = {"run_id": run_id, "item_id": item_id}
+    missing, living = session.execute(_COUNT_MISSING, params).one()
+    return missing, living
+
+
+def tombstone_missing(session: Session, run_id: uuid.UUID, item_id: str, at: dt.datetime) -> int:
+    """Tombstone what a rebuild did not return; see `missing_since_rebuild`. Call before the apply."""
+    params = {"run_id": run_id, "item_id": item_id, "at": at}
+    return _changed(session, _TOMBSTONE_MISSING, params)
+
+
+def sweep(session: Session) -> None:
+    """Delete what runs left behind that are over, one way or another."""
+    running = select(SyncRun.id).where(SyncRun.status == "running")
+    session.execute(delete(StagedTransaction).where(StagedTransaction.run_id.not_in(running)))
+
+
+_PREFER_INDEXES = text(
+    # Fresh staging has no statistics, and one bad guess would read the whole history for ten rows.
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+)
+_DROP_OVERTAKEN = text("""
+    DELETE FROM transaction_staging s
+    USING (
+        SELECT ctid, row_number() OVER (
+            PARTITION BY transaction_id ORDER BY page DESC, op DESC, row DESC
+        ) AS place
+        FROM transaction_staging WHERE run_id = :run_id
+    ) ranked
+    WHERE ranked.place > 1 AND s.ctid = ranked.ctid
+""")
+_TOMBSTONE = text("""
+    UPDATE transactions t SET removed_at = :at, updated_at = :at
+    FROM transaction_staging s, sync_runs r
+    WHERE s.run_id = :run_id AND s.op = 2 AND r.id = s.run_id
+      AND t.transaction_id = s.transaction_id AND t.item_id = r.item_id AND t.removed_at IS NULL
+""")
+_MERGE = text(f"""
+    WITH merged AS (
+        INSERT INTO transactions AS t (
+            transaction_id, {", ".join(_FACTS)}, item_id, user_id, lineage_id, created_at, updated_at
+        )
+        SELECT s.transaction_id, {", ".join(f"s.{name}" for name in _FACTS)}, i.item_id, i.user_id,
+            CASE WHEN s.pending_transaction_id IS NULL THEN s.transaction_id
+                 ELSE COALESCE(
+                    (SELECT p.lineage_id FROM transactions p
+                     WHERE p.transaction_id = s.pending_transaction_id),
+                    s.pending_transaction_id) END,
+            :at, :at
+        FROM transaction_staging s
+        JOIN sync_runs r ON r.id = s.run_id
+        JOIN items i ON i.item_id = r.item_id
+        WHERE s.run_id = :run_id AND s.op < 2
+        ON CONFLICT (transaction_id) DO UPDATE SET
+            {", ".join(f"{name} = EXCLUDED.{name}" for name in _FACTS)},
+            updated_at = EXCLUDED.updated_at, removed_at = NULL
+        WHERE t.item_id = EXCLUDED.item_id
+          AND (t.payload <> EXCLUDED.payload OR t.removed_at IS NOT NULL)
+        RETURNING t.created_at = t.updated_at AS is_new
+    )
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM merged
+""")  # noqa: S608 - column names of our own
+_INHERIT = text("""
+    UPDATE transactions t SET lineage_id = p.lineage_id
+    FROM transaction_staging s, transactions p
+    WHERE s.run_id = :run_id AND s.op < 2 AND s.pending_transaction_id IS NOT NULL
+      AND t.transaction_id = s.transaction_id
+      AND p.transaction_id = s.pending_transaction_id
+      AND t.lineage_id <> p.lineage_id
+""")
+_MISSING = """
+    FROM (
+        SELECT account_id, min(date) AS oldest FROM transaction_staging
+        WHERE run_id = :run_id AND op < 2 GROUP BY account_id
+    ) returned
+    JOIN accounts a ON a.account_id = returned.account_id AND a.closed_at IS NULL
+    JOIN transactions t ON t.account_id = a.account_id
+    WHERE t.item_id = :item_id AND t.removed_at IS NULL AND t.date >= returned.oldest
+      AND NOT EXISTS (
+        SELECT FROM transaction_staging s
+        WHERE s.run_id = :run_id AND s.op < 2 AND s.transaction_id = t.transaction_id
+      )
+"""
+_COUNT_MISSING = text(f"""
+    SELECT (SELECT count(*) {_MISSING}),
+           (SELECT count(*) FROM transactions WHERE item_id = :item_id AND removed_at IS NULL)
+""")  # noqa: S608 - made of the constant above
+_TOMBSTONE_MISSING = text(f"""
+    UPDATE transactions SET removed_at = :at, updated_at = :at
+    WHERE transaction_id IN (SELECT t.transaction_id {_MISSING})
+""")  # noqa: S608 - made of the constant above

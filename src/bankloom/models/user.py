@@ -1,0 +1,45 @@
+"""The people whose banks are linked, under the name that the calling app gave them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bankloom.models.base import Base, CreatedAt, OurId
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class User(Base):
+    """A person. `name` is the app's own `user_id`; `id` is what Plaid knows them by.
+
+    Plaid refuses a `client_user_id` that looks like an e-mail address or a phone number (spec
+    `LinkTokenCreateRequestUser`), and the app's id may be one: hence an opaque id of our own.
+    """
+
+    __tablename__ = "users"
+
+    id: Mapped[OurId]
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+
+    @classmethod
+    def get_or_create(cls, session: Session, name: str) -> User:
+        """Return the user of that name, made if need be; safe against a twin call."""
+        session.execute(insert(cls).values(name=name).on_conflict_do_nothing())
+        return session.execute(select(cls).where(cls.name == name)).scalar_one()
+
+    @classmethod
+    def find(cls, session: Session, name: str) -> User | None:
+        """Return the user of that name, or None."""
+        return session.execute(select(cls).where(cls.name == name)).scalar_one_or_none()
+
+    @classmethod
+    def more_than_one(cls, session: Session) -> bool:
+        """Say whether a second user exists; reads two rows at most."""
+        some = select(cls.id).limit(2).subquery()
+        return session.execute(select(func.count()).select_from(some)).scalar_one() > 1

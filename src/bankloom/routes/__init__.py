@@ -1,0 +1,1 @@
+"""HTTP doors: they translate and delegate, and hold no rules."""

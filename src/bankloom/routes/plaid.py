@@ -1,0 +1,156 @@
+"""The Plaid contract: link, exchange, list, sync. See docs/routes/plaid.md."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from bankloom.core.errors import InvalidRequestError
+from bankloom.models import Account, RunStatus, SyncRun, TransactionFilter, page_of_transactions
+from bankloom.routes import answers, shapes
+from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.answers import JsonAnswer
+from bankloom.services import link_item, open_link, show_run, sync_item
+from bankloom.services.api_access import Caller
+from bankloom.services.runtime import Runtime
+
+router = APIRouter(prefix="/plaid", tags=["plaid"])
+
+WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
+PAGE_LIMIT_MAX = 500
+
+UserFilter = Annotated[
+    shapes.Text | None, Query(description="Your id of the person; `*` for everyone.")
+]
+Amount = Annotated[Decimal | None, Query(allow_inf_nan=False)]
+
+
+@router.post("/link-token", response_model=shapes.LinkTokenAnswer, responses=shapes.errors(502))
+def create_link_token(
+    body: shapes.LinkTokenRequest, runtime: RuntimeDep, _caller: CallerDep
+) -> dict[str, str]:
+    """Make one link token for every product asked for."""
+    token = open_link.create_link_token(runtime, body.user_id, body.products)
+    return {"link_token": token}
+
+
+@router.post("/exchange", response_model=shapes.ExchangeAnswer, responses=shapes.errors(409, 502))
+def exchange(
+    body: shapes.ExchangeRequest, runtime: RuntimeDep, _caller: CallerDep, response: Response
+) -> dict[str, str]:
+    """Exchange a public token; call it once for each product, with the same token."""
+    response.headers["Cache-Control"] = "no-store"
+    asked = link_item.ExchangeRequest(
+        body.public_token, body.product, body.user_id, body.link_token, body.allow_duplicate
+    )
+    return link_item.exchange(runtime, asked)._asdict()
+
+
+@router.get("/accounts", response_model=list[shapes.AccountAnswer], responses=shapes.errors())
+def list_accounts(
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    user_id: UserFilter = None,
+    item_id: shapes.Text | None = None,
+) -> JsonAnswer:
+    """List accounts with their balances, those of the bank linked first on top."""
+    with runtime.database.session() as session:
+        rows = Account.listing(session, caller.scope(session, user_id), item_id)
+    return JsonAnswer([answers.account_json(row) for row in rows])
+
+
+@router.get("/transactions", response_model=shapes.TransactionsAnswer, responses=shapes.errors())
+def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    user_id: UserFilter = None,
+    item_id: shapes.Text | None = None,
+    account_id: Annotated[list[shapes.Text], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
+    start_date: date | None = None,
+    end_date: date | None = None,
+    pending: bool | None = None,  # noqa: FBT001 - a query parameter
+    personal_finance_category: shapes.Text | None = None,
+    min_amount: Amount = None,
+    max_amount: Amount = None,
+    q: shapes.Text | None = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT_MAX)] = 100,
+    cursor: shapes.Text | None = None,
+) -> JsonAnswer:
+    """List transactions, newest first; dates and amounts are inclusive, `q` searches the names."""
+    after = answers.read_page_cursor(cursor) if cursor else None
+    with runtime.database.session() as session:
+        wanted = TransactionFilter(
+            user_id=caller.scope(session, user_id),
+            item_id=item_id,
+            account_ids=tuple(account_id),
+            start_date=start_date,
+            end_date=end_date,
+            pending=pending,
+            category=personal_finance_category,
+            min_amount=min_amount,
+            max_amount=max_amount,
+            q=q,
+        )
+        rows = page_of_transactions(session, wanted, after, limit + 1)
+    page = rows[:limit]
+    more = len(rows) > limit
+    return JsonAnswer(
+        {
+            "transactions": [answers.transaction_json(row) for row in page],
+            "next_cursor": answers.page_cursor_after(page[-1][0]) if more else None,
+        }
+    )
+
+
+@router.post("/sync", response_model=shapes.SyncAnswer, responses=shapes.errors(404, 409, 502))
+async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+    """Ask for a run of the Item and wait for it: 202 where it has not ended within 25 s."""
+    run_id = await asyncio.to_thread(_request_run, runtime, caller, body)
+    run = await show_run.wait_for_run(runtime, run_id, WAIT_SECONDS_MAX if body.wait else 0)
+    status = run.status if show_run.has_ended(run) else RunStatus.QUEUED
+    return JsonAnswer(_sync_answer(run, status), _HTTP_STATUS.get(status, 502))
+
+
+_HTTP_STATUS: dict[str, int] = {
+    RunStatus.SYNCED: 200,
+    RunStatus.UP_TO_DATE: 200,
+    RunStatus.NOT_READY: 200,
+    RunStatus.QUEUED: 202,
+    RunStatus.NEEDS_RELINK: 409,
+}
+
+
+@router.get("/runs/{run_id}", response_model=shapes.RunAnswer, responses=shapes.errors(404))
+def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+    """Tell how a run stands or ended; one that was superseded answers as its successor."""
+    run = show_run.run_now(runtime, run_id)
+    with runtime.database.session() as session:
+        caller.item(session, run.item_id, None)
+    return JsonAnswer(answers.run_json(run))
+
+
+def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> uuid.UUID:
+    if (body.item_id is None) == (body.access_token is None):
+        raise InvalidRequestError("Name the Item by exactly one of item_id and access_token.")
+    token_hash = runtime.keyring.hash(body.access_token) if body.access_token else None
+    with runtime.database.session() as session:
+        item = caller.item(session, body.item_id, token_hash)
+        return sync_item.request(
+            session, item.item_id, "person", allow_removals=body.allow_removals
+        )
+
+
+def _sync_answer(run: SyncRun, status: str) -> dict[str, Any]:
+    told = status if status in _HTTP_STATUS else RunStatus.FAILED
+    return {
+        "transactions_synced": run.transactions_synced,
+        "status": told,
+        "run_id": run.id,
+        "run_url": f"/plaid/runs/{run.id}",
+        "error": answers.run_error_json(run),
+    }

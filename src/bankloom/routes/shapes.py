@@ -1,0 +1,183 @@
+"""The shapes of requests and answers, as /docs shows them; unknown fields are refused."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+TEXT_MAX = 512
+
+
+def _storable(text: str) -> str:
+    """Refuse what PostgreSQL can't store: NUL characters and lone surrogates."""
+    if "\x00" in text:
+        raise ValueError("must not contain NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    return text
+
+
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=TEXT_MAX, strict=True),
+    AfterValidator(_storable),
+]
+Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+
+
+class Request(BaseModel):
+    """A request body: exact types, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class LinkTokenRequest(Request):
+    """Open Link for a person."""
+
+    user_id: Text = Field(description="Your own id of the person; any text.")
+    products: list[Text] = Field(
+        ["transactions"], max_length=32, description="What Link is to ask consent for."
+    )
+
+
+class LinkTokenAnswer(BaseModel):
+    """Give it to Link in the browser; valid for four hours."""
+
+    link_token: str
+
+
+class ExchangeRequest(Request):
+    """Turn a public token into an Item; call it once for each product, with the same token."""
+
+    public_token: Text
+    product: Text
+    user_id: Text | None = Field(None, description="Whose it is, if you know.")
+    link_token: Text | None = Field(None, description="The link token it came from, if you know.")
+    allow_duplicate: bool = Field(default=False, description="Link these accounts a second time.")
+
+
+class ExchangeAnswer(BaseModel):
+    """The Item. Keep `item_id`; every route takes it in place of the access token."""
+
+    access_token: str
+    item_id: str
+    product: str
+
+
+class SyncRequest(Request):
+    """Force a sync of one Item: name it by `item_id` or by `access_token`."""
+
+    item_id: Text | None = None
+    access_token: Text | None = None
+    wait: bool = Field(default=True, description="Wait up to 25 s for the run to end.")
+    allow_removals: bool = Field(
+        default=False, description="Agree to a rebuild that removes many transactions."
+    )
+
+
+class RunError(BaseModel):
+    """Why a run did not succeed."""
+
+    code: str
+    message: str
+    request_id: str | None = Field(None, description="Plaid's, for their support.")
+
+
+class SyncAnswer(BaseModel):
+    """What the run did. `transactions_synced` counts distinct transactions added, changed or removed."""
+
+    transactions_synced: int
+    status: Literal["synced", "up_to_date", "not_ready", "queued", "needs_relink", "failed"]
+    run_id: uuid.UUID
+    run_url: str
+    error: RunError | None = None
+
+
+class RunAnswer(BaseModel):
+    """A sync run of an Item."""
+
+    run_id: uuid.UUID
+    item_id: str
+    status: str
+    trigger: str
+    transactions_synced: int
+    added: int
+    modified: int
+    removed: int
+    pages: int
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: RunError | None = None
+
+
+class AccountAnswer(BaseModel):
+    """A bank account. `balance` is Plaid's `current`, or `available` where `current` is null."""
+
+    id: uuid.UUID
+    name: str
+    balance: Money | None
+    account_id: str
+    item_id: str
+    user_id: str
+    institution: str | None
+    mask: str | None
+    official_name: str | None
+    type: str
+    subtype: str | None
+    available: Money | None
+    limit: Money | None
+    currency: str | None
+    updated_at: datetime | None
+
+
+class TransactionAnswer(BaseModel):
+    """A transaction with every field that Plaid sent, its exact digits, and these three of ours.
+
+    Plaid's fields: https://plaid.com/docs/api/products/transactions/#transactionssync
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    transaction_id: str
+    lineage_id: str = Field(description="The id under which this movement was first known.")
+    account_id: str
+    item_id: str
+    user_id: str
+    amount: Money = Field(description="Positive: money out of the account.")
+    date: date
+    name: str | None
+    pending: bool
+
+
+class TransactionsAnswer(BaseModel):
+    """One page, newest first. `next_cursor` is null on the last one."""
+
+    transactions: list[TransactionAnswer]
+    next_cursor: str | None
+
+
+class ErrorDetails(BaseModel):
+    """What went wrong and what to do; Plaid's own codes where Plaid refused."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorDetails
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of these error statuses."""
+    return {status: {"model": ErrorAnswer} for status in (400, 401, 413, 422, *statuses)}

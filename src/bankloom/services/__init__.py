@@ -1,0 +1,1 @@
+"""Verbs: one operation a file, each of which owns its database sessions."""

@@ -1,0 +1,84 @@
+"""Who may call: the service key of the settings, or a key of the database."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bankloom.core import clock
+from bankloom.core.errors import NotFoundError, UnauthorizedError, UserRequiredError
+from bankloom.models import ApiKey, Item, User
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.runtime import Runtime
+
+EVERYONE = "*"
+NOBODY = uuid.UUID(int=0)
+"""The id of no user: a filter for a user who does not exist finds nothing."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whom a request's key reaches: one user, or all of them where `user_id` is None."""
+
+    user_id: uuid.UUID | None = None
+
+    def scope(self, session: Session, asked: str | None) -> uuid.UUID | None:
+        """Return the user that a list is confined to; None for everyone.
+
+        Errors: `UserRequiredError` where a key that reaches everyone names nobody and a second
+        user exists, so that a forgotten filter never shows everyone's money.
+        """
+        if self.user_id is not None:
+            return self._own(session, asked)
+        if asked == EVERYONE:
+            return None
+        if asked is None:
+            if User.more_than_one(session):
+                raise UserRequiredError
+            return None
+        user = User.find(session, asked)
+        return user.id if user else NOBODY
+
+    def _own(self, session: Session, asked: str | None) -> uuid.UUID | None:
+        user = User.find(session, asked) if asked else None
+        if asked and (user is None or user.id != self.user_id):
+            return NOBODY
+        return self.user_id
+
+    def item(self, session: Session, item_id: str | None, token_hash: str | None) -> Item:
+        """Return an Item that the caller may touch. Errors: `NotFoundError`."""
+        found = (
+            Item.find(session, item_id)
+            if item_id
+            else Item.find_by_token_hash(session, token_hash or "")
+        )
+        if found is None or self.user_id not in {None, found.user_id}:
+            raise NotFoundError("There is no Item of that id or access token here.")
+        return found
+
+
+def authenticate(runtime: Runtime, key: str) -> Caller:
+    """Return the caller behind a key, compared in constant time. Errors: `UnauthorizedError`."""
+    service_key = runtime.settings.api_key
+    if service_key and hmac.compare_digest(key.encode(), service_key.get_secret_value().encode()):
+        return Caller()
+    with runtime.database.session() as session:
+        row = ApiKey.verify(session, key, clock.now())
+    if row is None:
+        raise UnauthorizedError
+    return Caller(row.user_id)
+
+
+def first_key(runtime: Runtime) -> str | None:
+    """Make the service key of a new database and return it to be shown once; None if there is one."""
+    if runtime.settings.api_key:
+        return None
+    with runtime.database.session() as session:
+        if ApiKey.any_exists(session):
+            return None
+        return ApiKey.create(session, "first service key")

@@ -1,0 +1,46 @@
+"""Asks Plaid what an Item is: its institution, its consent, its error; registers our webhook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bankloom.core import clock
+from bankloom.models import Institution, Item
+
+if TYPE_CHECKING:
+    from bankloom.services.fence import Run
+
+
+def now(run: Run) -> None:
+    """Describe the Item once after it was linked, and again when our webhook URL has changed."""
+    webhook = run.runtime.settings.webhook_url
+    if run.item.described_at is not None and run.item.webhook_url == webhook:
+        return
+    plaid = run.runtime.plaid
+    told = plaid.item_get(run.access_token)
+    if told.webhook != webhook and webhook is not None:
+        plaid.item_webhook_update(run.access_token, webhook)
+    institution = _institution(run, told.institution_id)
+    with run.hold() as session:
+        if institution:
+            Institution.put(session, institution)
+        item = session.get_one(Item, run.item.item_id)
+        item.institution_id = told.institution_id or item.institution_id
+        item.consent_expires_at = told.consent_expiration_time
+        item.error_code = told.error.error_code if told.error else None
+        item.webhook_url = webhook
+        item.described_at = clock.now()
+
+
+def _institution(run: Run, institution_id: str | None) -> Institution | None:
+    if institution_id is None:
+        return None
+    told, payload = run.runtime.plaid.institutions_get_by_id(institution_id)
+    return Institution(
+        institution_id=institution_id,
+        name=told.name,
+        url=told.url,
+        primary_color=told.primary_color,
+        payload=payload,
+        updated_at=clock.now(),
+    )

@@ -1,0 +1,97 @@
+"""The fence around a run: every commit that changes an Item first proves that the run still holds it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bankloom.core import clock
+from bankloom.core.errors import BankloomError
+from bankloom.models import Item, ItemProduct, SyncRun
+from bankloom.services.runtime import refuse_other_world
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.runtime import Runtime
+
+
+class SupersededError(BankloomError):
+    """Another run has taken this Item over, or it was removed; this run's work is discarded."""
+
+    code = "superseded"
+
+
+class StoppedError(BankloomError):
+    """The worker is leaving; the run ends between two pages and another takes it up."""
+
+    code = "stopped"
+
+
+@dataclass
+class Run:
+    """A run of an Item that has begun, with the leases it holds on the Item's product tags."""
+
+    runtime: Runtime
+    id: uuid.UUID
+    item: Item
+    access_token: str = field(repr=False)
+    allow_removals: bool
+    tags: list[ItemProduct]
+    leases: dict[str, datetime]
+    should_stop: Callable[[], bool]
+
+    @contextmanager
+    def hold(self) -> Iterator[Session]:
+        """Give a session that commits only if this run still holds the Item.
+
+        Errors: `SupersededError`, and nothing is written.
+        """
+        with self.runtime.database.session() as session:
+            generation = self.item.token_generation
+            if Item.hold(session, self.item.item_id, self.id, generation) is None:
+                raise SupersededError
+            yield session
+
+    def renew(self, session: Session, tag: ItemProduct) -> None:
+        """Prolong the lease on a tag, unless a trigger has made the tag due meanwhile."""
+        until = clock.now() + _lease(self.runtime)
+        if ItemProduct.move_lease(session, tag, self.leases[tag.product], until):
+            self.leases[tag.product] = until
+
+    def stop_if_asked(self) -> None:
+        """Leave between two pages when the worker is leaving. Errors: `StoppedError`."""
+        if self.should_stop():
+            raise StoppedError
+
+
+def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Run | None:
+    """Begin a run of the Item over its due tags; None where there is nothing to do.
+
+    Errors: `WorldMismatchError`, `SealBrokenError`; nothing has begun then.
+    """
+    with runtime.database.session() as session:
+        item = Item.lock(session, item_id)
+        if item is None:
+            return None
+        refuse_other_world(item.world, runtime.plaid.world)
+        at = clock.now()
+        lease = at + _lease(runtime)
+        tags = list(ItemProduct.claim_due(session, item_id, at, lease))
+        if not tags and not SyncRun.is_queued(session, item_id):
+            return None
+        run = SyncRun.begin(session, item_id, at)
+        item.run_id = run.id
+        token = runtime.keyring.open(item.access_token_sealed, item.item_id)
+    leases = {tag.product: lease for tag in tags}
+    return Run(runtime, run.id, item, token, run.allow_removals, tags, leases, should_stop)
+
+
+def _lease(runtime: Runtime) -> timedelta:
+    return timedelta(seconds=runtime.settings.lease_seconds)

@@ -1,0 +1,102 @@
+"""Finds out who linked: the user and the Link session behind a public token, spending nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bankloom.core.errors import (
+    DuplicateItemError,
+    PlaidRefusedError,
+    UnknownLinkTokenError,
+    UserUnknownError,
+)
+from bankloom.models import Account, LinkSession, User
+
+if TYPE_CHECKING:
+    import uuid
+
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.plaid_messages import ItemAddResult
+    from bankloom.services.runtime import Runtime
+
+SESSIONS_ASKED_MAX = 50
+
+
+@dataclass(frozen=True)
+class Linker:
+    """Who linked, in which session, and what Link told of it; None where that is not known."""
+
+    user_name: str
+    user_id: uuid.UUID | None
+    session_id: uuid.UUID | None = None
+    result: ItemAddResult | None = None
+
+
+def named_linker(
+    session: Session, user_name: str | None, link_token_hash: str | None
+) -> Linker | None:
+    """Return whom the caller named, by user or by link token. Errors: `UnknownLinkTokenError`."""
+    user = User.find(session, user_name) if user_name else None
+    if link_token_hash is None:
+        return Linker(user_name, user.id if user else None) if user_name else None
+    link = LinkSession.find_by_token_hash(session, link_token_hash)
+    if link is None or (user_name and (user is None or user.id != link.user_id)):
+        raise UnknownLinkTokenError
+    return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
+
+
+def find_linker(
+    runtime: Runtime, public_token: str, named: Linker | None, link_token: str | None
+) -> Linker:
+    """Ask Plaid about the newest open sessions until one knows this public token.
+
+    Where the caller named the user, that stands even if no session is found (a token of
+    `/sandbox/public_token/create` has none). Errors: `UserUnknownError`, and nothing was spent.
+    """
+    if link_token and named:
+        return replace(named, result=_result(runtime, link_token, public_token))
+    with runtime.database.session() as session:
+        user_id = named.user_id if named else None
+        known_user = named is None or user_id is not None
+        links = LinkSession.newest_open(session, user_id, SESSIONS_ASKED_MAX) if known_user else ()
+        names = {link.user_id: session.get_one(User, link.user_id).name for link in links}
+    for link in links:
+        token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
+        result = _result(runtime, token, public_token)
+        if result:
+            return Linker(names[link.user_id], link.user_id, link.id, result)
+    if named is None:
+        raise UserUnknownError(
+            f"None of the {len(links)} newest open Link sessions knows this public token. Repeat "
+            "the call with the link_token or the user_id it was made for. Nothing was exchanged."
+        )
+    return named
+
+
+def _result(runtime: Runtime, link_token: str, public_token: str) -> ItemAddResult | None:
+    """Return what the link token's sessions tell of this public token; None if they don't."""
+    try:
+        told = runtime.plaid.link_token_get(link_token)
+    except PlaidRefusedError:
+        return None  # Plaid has forgotten that session; another may know
+    matching = (added for added in told.item_add_results() if added.public_token == public_token)
+    return next(matching, None)
+
+
+def refuse_duplicate(runtime: Runtime, linker: Linker) -> None:
+    """Refuse accounts that this person has linked already. Errors: `DuplicateItemError`.
+
+    Plaid's advice: compare institution, name and mask before the exchange
+    (plaid.com/docs/link/duplicate-items).
+    """
+    institution = linker.result.institution if linker.result else None
+    if linker.result is None or linker.user_id is None or institution is None:
+        return
+    with runtime.database.session() as session:
+        stored = Account.names_and_masks(session, linker.user_id, institution.institution_id or "")
+    linked = {(account.name, account.mask) for account in linker.result.accounts}
+    for item_id, name, mask in stored:
+        if (name, mask) in linked:
+            raise DuplicateItemError(item_id)

@@ -1,0 +1,62 @@
+"""Opens Link: one link token for every product asked for, in the way that loses fewest banks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bankloom.core import clock
+from bankloom.core.errors import InvalidProductsError
+from bankloom.models import LinkSession, User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bankloom.services.runtime import Runtime
+
+LINKABLE_PRODUCTS = ("transactions", "investments", "liabilities", "auth", "identity")
+"""In the order of how many institutions have them: the first one asked for decides who is shown."""
+
+DEFAULT_PRODUCTS = ("transactions",)
+
+
+def check_products(products: Sequence[str]) -> None:
+    """Refuse what Link can't be opened for. Errors: `InvalidProductsError`, naming what it can."""
+    unknown = [product for product in products if product not in LINKABLE_PRODUCTS]
+    if unknown or not products or len(set(products)) != len(products):
+        problem = (
+            f"Not linkable: {', '.join(repr(product) for product in unknown)}."
+            if unknown
+            else "Ask for at least one product, and for each only once."
+        )
+        raise InvalidProductsError(
+            f"{problem} The products are {', '.join(LINKABLE_PRODUCTS)}.",
+            valid_products=list(LINKABLE_PRODUCTS),
+        )
+
+
+def create_link_token(runtime: Runtime, user_name: str, products: Sequence[str]) -> str:
+    """Return a link token that covers the products, and record its session.
+
+    Only the most widely supported product goes into Plaid's `products`, which hides every
+    institution that lacks one of them; the others are consented to, and billed on first use
+    (plaid.com/docs/link/initializing-products). Errors: `InvalidProductsError`; the client's.
+    """
+    check_products(products)
+    first, *others = sorted(products, key=LINKABLE_PRODUCTS.index)
+    with runtime.database.session() as session:
+        user_id = User.get_or_create(session, user_name).id
+    webhook = runtime.settings.webhook_url
+    created = runtime.plaid.link_token_create(str(user_id), [first], others, webhook)
+    token = created.link_token
+    with runtime.database.session() as session:
+        LinkSession.wipe_old(session, clock.now())
+        session.add(
+            LinkSession(
+                user_id=user_id,
+                products=list(products),
+                link_token_sealed=runtime.keyring.seal(token, str(user_id)),
+                link_token_hash=runtime.keyring.hash(token),
+                expires_at=created.expiration,
+            )
+        )
+    return token

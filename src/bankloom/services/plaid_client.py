@@ -1,0 +1,213 @@
+"""The only place that speaks to Plaid: its client carries the request, msgspec reads the answer.
+
+plaid-python's typed responses decode some hundred transactions a second and turn money into
+floats; so its answers are taken raw. It gives authentication, request models and transport.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import plaid
+import urllib3
+from plaid.api.plaid_api import PlaidApi
+from plaid.model.accounts_get_request import AccountsGetRequest
+from plaid.model.institutions_get_by_id_request import InstitutionsGetByIdRequest
+from plaid.model.item_get_request import ItemGetRequest
+from plaid.model.item_public_token_exchange_request import ItemPublicTokenExchangeRequest
+from plaid.model.item_remove_request import ItemRemoveRequest
+from plaid.model.item_webhook_update_request import ItemWebhookUpdateRequest
+from plaid.model.link_token_create_request import LinkTokenCreateRequest
+from plaid.model.link_token_get_request import LinkTokenGetRequest
+from plaid.model.transactions_sync_request import TransactionsSyncRequest
+from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
+
+from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
+from bankloom.models import World
+from bankloom.services import plaid_messages as messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bankloom.core.settings import PlaidSettings
+
+PAGE_SIZE = 500
+"""The largest `count` of `/transactions/sync`; fewer pages, fewer mutations in between."""
+
+CONNECTIONS = 64
+DAYS_REQUESTED = 730
+"""The most history there is; it can't be raised later (spec `LinkTokenTransactions`)."""
+
+Message = TypeVar("Message")
+
+
+class PlaidClient:
+    """One Plaid client id in one environment; safe to share between threads.
+
+    Every method raises `PlaidRefusedError` where Plaid answers with an error, and
+    `PlaidUnreachableError` where it gives no readable answer, so that the effect is unknown.
+    """
+
+    def __init__(self, settings: PlaidSettings) -> None:
+        self._settings = settings
+        configuration = plaid.Configuration(
+            host=settings.host,
+            api_key={
+                "clientId": settings.client_id,
+                "secret": settings.secret.get_secret_value(),
+                "plaidVersion": "2020-09-14",
+            },
+        )
+        configuration.retries = urllib3.Retry(0, redirect=0)  # one retry layer, and it is not here
+        configuration.connection_pool_maxsize = CONNECTIONS
+        self._api_client = plaid.ApiClient(configuration)
+        self._api = PlaidApi(self._api_client)
+
+    @property
+    def world(self) -> World:
+        """The world that this client's tokens live in."""
+        return World(self._settings.env, self._settings.host, self._settings.client_id)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._api_client.close()
+
+    def link_token_create(
+        self, client_user_id: str, products: list[str], consented: list[str], webhook: str | None
+    ) -> messages.LinkTokenCreated:
+        """Ask for a link token for a new Item. See plaid.com/docs/api/link/#linktokencreate."""
+        settings = self._settings
+        wanted: dict[str, Any] = {
+            "client_name": settings.client_name,
+            "language": settings.language,
+            "country_codes": settings.country_codes,
+            "user": {"client_user_id": client_user_id},
+            "products": products,
+            "additional_consented_products": consented or None,
+            "transactions": {"days_requested": DAYS_REQUESTED}
+            if "transactions" in products
+            else None,
+            "webhook": webhook,
+            "redirect_uri": settings.redirect_uri,
+        }
+        body = _request(LinkTokenCreateRequest, wanted)
+        return self._call(self._api.link_token_create, body, messages.LinkTokenCreated)
+
+    def link_token_get(self, link_token: str) -> messages.LinkTokenInfo:
+        """Ask what was linked with a link token."""
+        body = LinkTokenGetRequest(link_token=link_token)
+        return self._call(self._api.link_token_get, body, messages.LinkTokenInfo)
+
+    def public_token_exchange(self, public_token: str) -> messages.TokenExchanged:
+        """Spend a public token; Plaid may accept it only once."""
+        body = ItemPublicTokenExchangeRequest(public_token=public_token)
+        return self._call(self._api.item_public_token_exchange, body, messages.TokenExchanged)
+
+    def item_get(self, access_token: str) -> messages.PlaidItem:
+        """Ask for the Item's own state; answers for Items in error too."""
+        body = ItemGetRequest(access_token=access_token)
+        return self._call(self._api.item_get, body, messages.ItemInfo).item
+
+    def item_remove(self, access_token: str) -> None:
+        """End the Item and its billing; the access token is void afterwards."""
+        self._call(self._api.item_remove, ItemRemoveRequest(access_token=access_token), dict)
+
+    def item_webhook_update(self, access_token: str, webhook: str | None) -> None:
+        """Register where the Item's webhooks go."""
+        body = ItemWebhookUpdateRequest(access_token=access_token, webhook=webhook)
+        self._call(self._api.item_webhook_update, body, dict)
+
+    def accounts_get(self, access_token: str) -> list[tuple[messages.PlaidAccount, bytes]]:
+        """Return the Item's open accounts with cached balances, each with its JSON as received."""
+        body = AccountsGetRequest(access_token=access_token)
+        raws = self._call(self._api.accounts_get, body, messages.AccountsInfo).accounts
+        return [(decode_account(raw), bytes(raw)) for raw in raws]
+
+    def institutions_get_by_id(
+        self, institution_id: str
+    ) -> tuple[messages.PlaidInstitution, bytes]:
+        """Return an institution with its JSON as received."""
+        wanted = {
+            "institution_id": institution_id,
+            "country_codes": self._settings.country_codes,
+            "options": {"include_optional_metadata": True},
+        }
+        body = _request(InstitutionsGetByIdRequest, wanted)
+        info = self._call(self._api.institutions_get_by_id, body, messages.InstitutionInfo)
+        return _read(info.institution, messages.PlaidInstitution), bytes(info.institution)
+
+    def transactions_sync(self, access_token: str, cursor: str) -> messages.SyncPage:
+        """Pull one page of the Item's changes since `cursor`; empty means from the beginning."""
+        body = TransactionsSyncRequest(
+            access_token=access_token,
+            cursor=cursor,
+            count=PAGE_SIZE,
+            options=TransactionsSyncRequestOptions(include_original_description=True),
+        )
+        return self._call(self._api.transactions_sync, body, messages.SyncPage)
+
+    def _call(self, endpoint: Callable[..., Any], body: object, answer: type[Message]) -> Message:
+        timeout = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
+        try:
+            response = endpoint(body, _preload_content=False, _request_timeout=timeout)
+            return _read(response.data, answer)
+        except plaid.ApiException as error:
+            raise _refusal(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PlaidUnreachableError(
+                f"Plaid gave no answer at {self._settings.host} ({type(error).__name__}). "
+                "Check the network and PLAID_BASE_URL; what was asked will be tried again."
+            ) from error
+
+
+def decode_account(raw: msgspec.Raw) -> messages.PlaidAccount:
+    """Read one account's JSON."""
+    return _read(raw, messages.PlaidAccount)
+
+
+_transaction = msgspec.json.Decoder(messages.PlaidTransaction)
+
+
+def decode_transaction(raw: msgspec.Raw) -> messages.PlaidTransaction:
+    """Read one transaction's JSON, money exact. Errors: `PlaidUnreachableError` if it is not one."""
+    try:
+        return _transaction.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(error) from error
+
+
+def _request(model: Any, wanted: dict[str, Any]) -> Any:  # noqa: ANN401 - plaid-python's models are untyped
+    """Build a request model, nested ones included, from plain values; what is None is left out."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    build = model._from_openapi_data  # noqa: SLF001 - the one way in that converts nested values
+    return build(**given, _configuration=plaid.Configuration(), _spec_property_naming=True)
+
+
+def _read(data: Any, answer: type[Message]) -> Message:  # noqa: ANN401 - bytes-like, Raw included
+    try:
+        return msgspec.json.decode(data, type=answer)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: msgspec.MsgspecError) -> PlaidUnreachableError:
+    return PlaidUnreachableError(f"Plaid's answer can't be read: {error}. It will be asked again.")
+
+
+def _refusal(error: plaid.ApiException) -> PlaidRefusedError | PlaidUnreachableError:
+    """Read Plaid's error body; whatever stands between us and Plaid may answer something else."""
+    try:
+        body = msgspec.json.decode(error.body or b"", type=messages.PlaidErrorBody)
+    except msgspec.MsgspecError:
+        return PlaidUnreachableError(
+            f"Something answered HTTP {error.status} in Plaid's place. It will be asked again."
+        )
+    return PlaidRefusedError(
+        body.error_type,
+        body.error_code,
+        body.error_message,
+        http_status=error.status,
+        request_id=body.request_id,
+        display_message=body.display_message,
+    )

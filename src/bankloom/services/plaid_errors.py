@@ -1,0 +1,85 @@
+"""What each of Plaid's errors means for us: one table, closed by default.
+
+Source: plaid.com/docs/errors. A code that is not here is permanent: it is not retried for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from bankloom.core.errors import (
+    BankloomError,
+    ConfigurationError,
+    PlaidRefusedError,
+    RebuildTooLargeError,
+    WorldMismatchError,
+)
+
+
+class Remedy(enum.Enum):
+    """What to do about an error."""
+
+    RETRY = "try again later, with backoff"
+    RESTART_LOOP = "restart the loop at its first cursor"
+    REBUILD = "pull everything again from the empty cursor"
+    NOT_READY = "wait: Plaid has not got the data yet"
+    RELINK = "the person must go through Link's update mode"
+    REREAD_ACCOUNTS = "read the accounts again"
+    CONSENT_NEEDED = "the person must consent to this product"
+    NOT_SUPPORTED = "this Item does not have the product"
+    PERMANENT = "an operator must look at it"
+
+
+FOREIGN_CURSOR = "cursor not associated with access_token"
+
+_BY_TYPE = {
+    "RATE_LIMIT_EXCEEDED": Remedy.RETRY,
+    "API_ERROR": Remedy.RETRY,
+    "INSTITUTION_ERROR": Remedy.RETRY,
+}
+_BY_CODE = {
+    "TRIAL_CONNECTION_LIMIT": Remedy.PERMANENT,
+    "INSTITUTION_NO_LONGER_SUPPORTED": Remedy.PERMANENT,
+    "UNAUTHORIZED_INSTITUTION": Remedy.PERMANENT,
+    "INSTITUTION_REGISTRATION_REQUIRED": Remedy.PERMANENT,
+    "UNSUPPORTED_RESPONSE": Remedy.PERMANENT,
+    "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION": Remedy.RESTART_LOOP,
+    "PRODUCT_NOT_READY": Remedy.NOT_READY,
+    "ITEM_LOGIN_REQUIRED": Remedy.RELINK,
+    "ACCESS_NOT_GRANTED": Remedy.RELINK,
+    "NO_ACCOUNTS": Remedy.RELINK,
+    "INSUFFICIENT_CREDENTIALS": Remedy.RELINK,
+    "INVALID_CREDENTIALS": Remedy.RELINK,
+    "INVALID_MFA": Remedy.RELINK,
+    "INVALID_UPDATED_USERNAME": Remedy.RELINK,
+    "ITEM_LOCKED": Remedy.RELINK,
+    "USER_SETUP_REQUIRED": Remedy.RELINK,
+    "PASSWORD_RESET_REQUIRED": Remedy.RELINK,
+    "MANUAL_VERIFICATION_REQUIRED": Remedy.RELINK,
+    "ITEM_NOT_FOUND": Remedy.RELINK,
+    "ITEM_CONCURRENTLY_DELETED": Remedy.RELINK,
+    "USER_PERMISSION_REVOKED": Remedy.RELINK,
+    "INVALID_ACCOUNT_ID": Remedy.REREAD_ACCOUNTS,
+    "ADDITIONAL_CONSENT_REQUIRED": Remedy.CONSENT_NEEDED,
+    "PRODUCTS_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
+    "PRODUCT_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
+    "PRODUCT_NOT_ENABLED": Remedy.NOT_SUPPORTED,
+    "NO_INVESTMENT_ACCOUNTS": Remedy.NOT_SUPPORTED,
+    "NO_LIABILITY_ACCOUNTS": Remedy.NOT_SUPPORTED,
+    "NO_AUTH_ACCOUNTS": Remedy.NOT_SUPPORTED,
+    "ITEM_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
+    "MFA_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
+}
+
+
+_NEEDS_A_PERSON = (RebuildTooLargeError, ConfigurationError, WorldMismatchError)
+
+
+def remedy(error: BankloomError) -> Remedy:
+    """Say what to do about a failed try, whether Plaid refused it or something of ours broke."""
+    if not isinstance(error, PlaidRefusedError):
+        return Remedy.PERMANENT if isinstance(error, _NEEDS_A_PERSON) else Remedy.RETRY
+    if error.error_code == "INVALID_FIELD" and FOREIGN_CURSOR in error.message:
+        return Remedy.REBUILD
+    by_type = _BY_TYPE.get(error.error_type, Remedy.PERMANENT)
+    return _BY_CODE.get(error.error_code, by_type)

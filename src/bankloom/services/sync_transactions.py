@@ -1,0 +1,189 @@
+"""Brings an Item's transactions up to date: every page of the update staged, then applied at once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bankloom.core import clock
+from bankloom.core.errors import (
+    PlaidRefusedError,
+    RebuildTooLargeError,
+    StagingIncompleteError,
+)
+from bankloom.models import Account, ItemProduct
+from bankloom.models import transaction_staging as staging
+from bankloom.services.plaid_client import decode_account, decode_transaction
+from bankloom.services.plaid_errors import Remedy, remedy
+from bankloom.services.sync_accounts import account_values, unknown_account_values
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+
+    from msgspec import Raw
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.fence import Run
+    from bankloom.services.plaid_messages import SyncPage
+
+log = logging.getLogger(__name__)
+
+LOOP_RESTARTS_MAX = 10
+COMPLETE = "HISTORICAL_UPDATE_COMPLETE"
+NOT_READY = "NOT_READY"
+
+
+@dataclass
+class Update:
+    """One pulled update, staged and not applied yet."""
+
+    rebuild: bool
+    cursor: str = ""
+    status: str = NOT_READY
+    page_rows: list[int] = field(default_factory=list)
+    stub_accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def now(run: Run, tag: ItemProduct, known_accounts: set[str]) -> tuple[Update, staging.Applied]:
+    """Pull every page since the tag's cursor, then apply them and move the cursor in one commit.
+
+    Errors: what the client raises; `SupersededError`; `RebuildTooLargeError`.
+    """
+    update = _pull(run, tag, known_accounts)
+    with run.hold() as session:
+        applied = _apply(run, session, tag, update)
+    return update, applied
+
+
+def _pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
+    """Pull an update; start the loop again on a mutation, from nothing on a foreign cursor."""
+    rebuild = False
+    for _ in range(LOOP_RESTARTS_MAX):
+        try:
+            return _pull_once(run, tag, Update(rebuild), known_accounts)
+        except PlaidRefusedError as error:
+            what = remedy(error)
+            if what is Remedy.REBUILD and not rebuild:
+                rebuild = True
+                log.warning("Item %s: Plaid does not know the cursor, rebuilding", tag.item_id)
+            elif what is not Remedy.RESTART_LOOP:
+                raise
+    raise _never_still()
+
+
+def _never_still() -> PlaidRefusedError:
+    """Return the error of a loop that was restarted as often as it may be."""
+    return PlaidRefusedError(
+        "TRANSACTIONS_ERROR",
+        "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION",
+        f"the data changed during each of {LOOP_RESTARTS_MAX} attempts to read it",
+        http_status=400,
+    )
+
+
+def _pull_once(run: Run, tag: ItemProduct, update: Update, known_accounts: set[str]) -> Update:
+    plaid = run.runtime.plaid
+    update.cursor = "" if update.rebuild else tag.cursor
+    with run.hold() as session:
+        staging.empty(session, run.id)
+    has_more = True
+    while has_more:
+        run.stop_if_asked()
+        page = plaid.transactions_sync(run.access_token, update.cursor)
+        _stage(run, tag, update, page, known_accounts)
+        update.cursor, has_more = page.next_cursor, page.has_more
+        update.status = page.transactions_update_status
+    return update
+
+
+def _stage(
+    run: Run, tag: ItemProduct, update: Update, page: SyncPage, known_accounts: set[str]
+) -> None:
+    """Write one page to staging; no row of it is seen by anyone yet."""
+    rows = list(_rows(run.id, len(update.page_rows), page))
+    unknown = {row[_ACCOUNT_ID] for row in rows if row[_OP] != staging.REMOVED} - known_accounts
+    if unknown:
+        update.stub_accounts |= _stubs(unknown, page.accounts)
+    with run.hold() as session:
+        staging.stage(session, rows)
+        run.renew(session, tag)
+    update.page_rows.append(len(rows))
+
+
+_OP, _ACCOUNT_ID = 3, 5
+
+
+def _rows(run_id: uuid.UUID, page_number: int, page: SyncPage) -> Iterator[tuple[Any, ...]]:
+    """Give the page's rows in the order of the staging table's columns."""
+    number = 0
+    for op, raws in ((staging.ADDED, page.added), (staging.MODIFIED, page.modified)):
+        for raw in raws:
+            yield (run_id, page_number, number, op, *_facts(raw))
+            number += 1
+    nothing = (None,) * 13
+    for removed in page.removed:
+        ids = (removed.transaction_id, removed.account_id)
+        yield (run_id, page_number, number, staging.REMOVED, *ids, *nothing)
+        number += 1
+
+
+def _facts(raw: Raw) -> tuple[Any, ...]:
+    row = decode_transaction(raw)
+    category = row.personal_finance_category
+    return (
+        row.transaction_id,
+        row.account_id,
+        row.pending_transaction_id,
+        row.amount,
+        row.iso_currency_code,
+        row.unofficial_currency_code,
+        row.date,
+        row.authorized_date,
+        row.name,
+        row.merchant_name,
+        row.pending,
+        row.payment_channel,
+        category.primary if category else None,
+        category.detailed if category else None,
+        bytes(raw),
+    )
+
+
+def _stubs(unknown: set[str], described: list[Raw]) -> dict[str, dict[str, Any]]:
+    """Describe unknown accounts from the page itself where it does, else by their id alone."""
+    stubs = {account_id: unknown_account_values(account_id) for account_id in unknown}
+    for raw in described:
+        account = decode_account(raw)
+        if account.account_id in unknown:
+            stubs[account.account_id] = account_values(account, bytes(raw))
+    return stubs
+
+
+def _apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> staging.Applied:
+    """Merge the staged pages and move the cursor, or change nothing."""
+    if staging.staged_counts(session, run.id) != [rows for rows in update.page_rows if rows]:
+        raise StagingIncompleteError
+    at = clock.now()
+    Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()))
+    missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
+    applied = staging.apply_staged(session, run.id, at)
+    if not ItemProduct.move_cursor(session, tag, update.cursor, update.status):
+        raise StagingIncompleteError
+    return applied._replace(removed=applied.removed + missing)
+
+
+def _tombstone_missing(run: Run, session: Session, tag: ItemProduct, update: Update) -> int:
+    """Tombstone what a complete rebuild did not return, if it is few enough or a person agreed."""
+    if update.status != COMPLETE:
+        return 0
+    missing, living = staging.missing_since_rebuild(session, run.id, tag.item_id)
+    share_max = run.runtime.settings.rebuild_removal_share_max
+    if missing > share_max * living and not run.allow_removals:
+        raise RebuildTooLargeError(
+            f"Plaid's full history lacks {missing} of the {living} transactions stored for this "
+            f"Item, more than the share of {share_max} that may go unasked. Look at them, then "
+            "repeat the sync with allow_removals=true. Nothing was changed."
+        )
+    return staging.tombstone_missing(session, run.id, tag.item_id, clock.now())

@@ -1,0 +1,103 @@
+"""The engine's tasks: `sync_item`, and the tick that finds what is due and mends what broke."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import procrastinate
+from procrastinate.jobs import Status
+
+from bankloom.core import clock
+from bankloom.models import Item, ItemProduct, transaction_staging
+from bankloom.services import jobs, link_item, sync_item
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from procrastinate import JobContext
+    from procrastinate.jobs import Job
+
+    from bankloom.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 15
+DUE_ITEMS_MAX = 500
+"""How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
+
+
+def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
+    """Return the job engine with its two tasks, over these connections."""
+    app = procrastinate.App(connector=connector)
+    app.task(name=jobs.SYNC_ITEM, pass_context=True)(run_item)
+    ticking = app.task(name="tick", queueing_lock="tick", pass_context=True)(tick)
+    app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(ticking)
+    return app
+
+
+def run_item(context: JobContext, item_id: str) -> None:
+    """Bring every due product of the Item up to date."""
+    runtime = runtime_of(context)
+    should_stop = context.additional_context["should_stop"]
+    wake_soon(runtime, item_id, sync_item.now(runtime, item_id, should_stop))
+
+
+async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the engine gives it
+    """Queue what is due, take over from dead workers, finish cut-off exchanges, sweep staging."""
+    runtime = runtime_of(context)
+    manager = context.app.job_manager
+    silent = runtime.settings.worker_silent_seconds
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=silent):
+        await asyncio.to_thread(take_over, runtime, job)
+        await manager.finish_job(job, Status.FAILED, delete_job=True)
+    await asyncio.to_thread(housekeeping, runtime)
+
+
+def housekeeping(runtime: Runtime) -> None:
+    """Queue the Items that are due; then what can wait: cut-off exchanges, leftover staging."""
+    with runtime.database.session() as session:
+        for item_id in ItemProduct.due_items(session, clock.now(), DUE_ITEMS_MAX):
+            jobs.later(session, item_id)
+    link_item.retry_left_over_claims(runtime)
+    with runtime.database.session() as session:
+        transaction_staging.sweep(session)
+
+
+def take_over(runtime: Runtime, job: Job) -> None:
+    """Ask for a new run of the Item whose worker died; its own job row is ended, never put back.
+
+    Putting it back would fail on the unique queueing lock if another job waits already, and the
+    one that waits does the same work.
+    """
+    item_id = job.task_kwargs.get("item_id")
+    if job.task_name != jobs.SYNC_ITEM or not isinstance(item_id, str):
+        return
+    log.warning("Item %s: its worker fell silent, another takes over", item_id)
+    with runtime.database.session() as session:
+        if Item.lock(session, item_id) is not None:
+            sync_item.request(session, item_id, "takeover")
+
+
+def wake_soon(runtime: Runtime, item_id: str, due_at: datetime | None) -> None:
+    """Wake the engine for an Item that is due before the next tick; if this is lost, the tick does."""
+    if due_at is None:
+        return
+    seconds = (due_at - clock.now()).total_seconds()
+    if seconds < TICK_SECONDS:
+        timer = threading.Timer(max(seconds, 0), _wake, (runtime, item_id))
+        timer.daemon = True
+        timer.start()
+
+
+def _wake(runtime: Runtime, item_id: str) -> None:
+    with runtime.database.session() as session:
+        jobs.later(session, item_id)
+
+
+def runtime_of(context: JobContext) -> Runtime:
+    """Return the runtime that the worker was started with."""
+    runtime: Runtime = context.additional_context["runtime"]
+    return runtime

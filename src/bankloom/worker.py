@@ -1,0 +1,133 @@
+"""Runs the job engine under supervision: in a thread beside the web side, or as a process alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import procrastinate
+from procrastinate.worker import Worker
+
+from bankloom.services import tasks
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from bankloom.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0  # after a lock is freed, the next job of that Item starts at the next poll
+HEARTBEAT_SECONDS = 2.0
+LEAVE_SECONDS = 8.0  # bodies stop between two pages; with the rest, SIGTERM takes under 10 s
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class EmbeddedWorker:
+    """The engine in a thread of its own, for `serve`; a context manager."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._supervisor = Supervisor(runtime)
+        self._thread = threading.Thread(target=self._supervisor.run, name="worker")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._supervisor.stop()
+        self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a registered worker is fetching jobs."""
+        return self._supervisor.alive
+
+
+class Supervisor:
+    """Keeps one engine worker running: where it stops by itself, it is registered anew.
+
+    The engine ends a worker whose row was pruned (a suspended laptop) or whose side task failed
+    (a restarted database).
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._stopping = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Worker | None = None
+        self._executor = ThreadPoolExecutor(
+            runtime.settings.worker_concurrency + 2, thread_name_prefix="job"
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether a registered worker is fetching jobs."""
+        return self._worker is not None and self._worker.worker_id is not None
+
+    def run(self) -> None:
+        """Run until `stop` is called; blocks."""
+        asyncio.run(self._supervise())
+
+    def stop(self) -> None:
+        """Ask the worker to leave; safe from any thread and from a signal handler."""
+        self._stopping.set()
+        if self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
+
+    async def _supervise(self) -> None:
+        # asyncio's own executor is sized by the machine's cores, not by our concurrency.
+        asyncio.get_running_loop().set_default_executor(self._executor)
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._work()
+            except Exception:
+                log.exception("The worker stopped; it is registered anew in %.0f s", pause)
+            if asyncio.get_running_loop().time() - started > LONGEST_PAUSE_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            await asyncio.to_thread(self._stopping.wait, pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _work(self) -> None:
+        """Run one engine worker until it is stopped or stops."""
+        settings = self._runtime.settings
+        database = self._runtime.database
+        if database.embedded is not None:
+            await asyncio.to_thread(database.embedded.ensure_running)
+        connector = procrastinate.PsycopgConnector(
+            conninfo=database.conninfo, min_size=1, max_size=4
+        )
+        app = tasks.engine(connector)
+        async with app.open_async():
+            self._worker = Worker(
+                app,
+                name="bankloom",
+                concurrency=settings.worker_concurrency,
+                fetch_job_polling_interval=POLL_SECONDS,
+                shutdown_graceful_timeout=LEAVE_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=settings.worker_silent_seconds,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                additional_context={
+                    "runtime": self._runtime,
+                    "should_stop": self._stopping.is_set,
+                },
+            )
+            try:
+                if not self._stopping.is_set():
+                    await self._worker.run()  # type: ignore[no-untyped-call]  # the engine left it so
+            finally:
+                self._worker = None
