@@ -1,0 +1,161 @@
+"""A data folder for each test, processes that use it, and the certainty that none is left."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bankloom.core.embedded_postgres import EmbeddedPostgres
+
+WAIT_S = 30
+
+_USER = """
+import sys
+from pathlib import Path
+from bankloom.core.embedded_postgres import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
+for line in sys.stdin:
+    getattr(server, line.strip())()
+    print(server.url, flush=True)
+"""
+
+
+class UserProcess:
+    """Another process that uses the database and does what it is told, one word a line."""
+
+    def __init__(self, data_dir: Path, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _USER, str(data_dir)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+
+    def tell(self, word: str) -> None:
+        """Send `start`, `ensure_running` or `stop` without waiting."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> str:
+        """Wait until the last word is done; return the address of the database."""
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline().strip()
+        assert answer.startswith("postgresql://"), "the process failed; its traceback is above"
+        return answer
+
+    def do(self, word: str) -> str:
+        """Send a word and wait until it is done."""
+        self.tell(word)
+        return self.answer()
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
+@pytest.fixture
+def empty_dir() -> Iterator[Path]:
+    """Name a data folder that does not exist yet, in a place that every account can reach."""
+    with _place() as place:
+        yield place / "data"
+
+
+@pytest.fixture(scope="session")
+def _made_dir() -> Iterator[Path]:
+    """Make a data folder once: a copy costs a tenth of a new one."""
+    with _place() as place:
+        EmbeddedPostgres(place / "data", durable=False).start().stop()
+        (place / "data" / "postgres.log").unlink()
+        yield place / "data"
+
+
+@pytest.fixture
+def data_dir(empty_dir: Path, _made_dir: Path) -> Path:
+    """Give a data folder with a cluster whose server does not run."""
+    subprocess.run(["cp", "-a", _made_dir, empty_dir], check=True)
+    return empty_dir
+
+
+@pytest.fixture
+def new_user() -> Iterator[Callable[..., UserProcess]]:
+    """Start processes that use the data folder; keyword arguments go to their environment."""
+    users: list[UserProcess] = []
+
+    def start(folder: Path, **environment: str) -> UserProcess:
+        users.append(UserProcess(folder, environment))
+        return users[-1]
+
+    yield start
+    for user in users:
+        user.kill()
+
+
+@pytest.fixture
+def servers(empty_dir: Path) -> Callable[[], list[psutil.Process]]:
+    """List the servers that run below the data folder's place."""
+    return lambda: _servers(empty_dir.parent)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Wait for a condition, failing after a deadline."""
+    return _until
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="bankloom-test-"))
+    place.chmod(0o711)
+    try:
+        yield place
+    finally:
+        _remove(place)
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.002)
+
+
+def _servers(place: Path) -> list[psutil.Process]:
+    """Find the servers started with a cluster below `place`, and those whose home it names."""
+    homes = [place, *(Path(record.read_text().strip()) for record in place.rglob("home.txt"))]
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words and Path(words[0]).name == "postgres" and _is_below(words, homes):
+            found.append(process)
+    return found
+
+
+def _is_below(words: list[str], homes: list[Path]) -> bool:
+    return any(Path(word).is_relative_to(home) for word in words for home in homes)
+
+
+def _remove(place: Path) -> None:
+    """Kill what still runs there and remove it, with the folders it names elsewhere."""
+    for server in _servers(place):
+        for process in (server, *server.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    named = [*place.rglob("home.txt"), *place.rglob("socket.txt")]
+    for folder in [Path(record.read_text().strip()) for record in named]:
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(place)
