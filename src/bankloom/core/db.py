@@ -62,7 +62,7 @@ class Database:
         if settings.database_url:
             database = cls(settings.database_url.get_secret_value())
         else:
-            server = EmbeddedPostgres(settings.data_dir).start()
+            server = EmbeddedPostgres(settings.data_dir / "postgres").start()
             for note in server.notes:
                 log.info("%s", note)
             database = cls(server.url, server)

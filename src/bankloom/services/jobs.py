@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -22,16 +23,12 @@ def later(session: Session, item_id: str) -> None:
     A job that waits has not read anything yet, so it does this work too. The savepoint is needed
     because the engine's refusal would otherwise abort the whole commit.
     """
+    connection = session.connection()
     deferrer = _engine.configure_task(
         SYNC_ITEM,
         lock=item_id,
         queueing_lock=item_id,
-        connection=session.connection().connection.driver_connection,
+        connection=connection.connection.driver_connection,
     )
-    savepoint = session.begin_nested()
-    try:
+    with suppress(AlreadyEnqueued), connection.begin_nested():
         deferrer.defer(item_id=item_id)
-    except AlreadyEnqueued:
-        savepoint.rollback()
-    else:
-        savepoint.commit()

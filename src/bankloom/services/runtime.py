@@ -60,5 +60,6 @@ def open_keyring(settings: Settings) -> Keyring:
     """Return the keyring of the settings, or the one in the data folder, made at the first start."""
     if settings.encryption_keys:
         return Keyring.parse(settings.encryption_keys.get_secret_value())
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Others may pass through, not look in: as root, the database runs as another user.
+    settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
     return Keyring.load_or_create(settings.data_dir / KEYRING_FILE)
