@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 MOMENTS = {
     "as it begins": "start.lock",
-    "before initdb": "creating",
     "early in initdb": "creating/cluster/global",
     "late in initdb": "creating/cluster/base/5",
     "before the server": "cluster",
-    "as the server starts": "cluster/postmaster.pid",
     "before the role": "run/.s.PGSQL.5432",
 }
 
