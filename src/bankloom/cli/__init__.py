@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bankloom.cli import serve
+from bankloom.cli import db, serve
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(serve.worker)
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bankloom.core import private_files
 from bankloom.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,9 +64,8 @@ class Keyring:
     @classmethod
     def load_or_create(cls, path: Path) -> Self:
         """Read the keyring file, or make it with fresh keys and mode 0600 if there is none."""
-        if not path.exists():
-            _write_new(path, f"main:{_fresh_key()}\n{INDEX_KEY_NAME}:{_fresh_key()}\n")
-        return cls.parse(path.read_text(encoding="ascii"))
+        fresh = f"main:{_fresh_key()}\n{INDEX_KEY_NAME}:{_fresh_key()}\n"
+        return cls.parse(private_files.read_or_create(path, fresh))
 
     def seal(self, secret: str, bound_to: str) -> str:
         """Encrypt `secret`; it opens only with the same `bound_to`."""
@@ -114,19 +114,3 @@ def _parse_entry(entry: str) -> tuple[str, bytes]:
             "with: python3 -c 'import os,base64;print(base64.b64encode(os.urandom(32)).decode())'"
         )
     return name, key
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Write a file that is never seen half written, nor readable by others; keep an existing one."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return  # another process was first, and its keys stand
-    finally:
-        temporary.unlink()

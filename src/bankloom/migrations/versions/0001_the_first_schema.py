@@ -333,7 +333,8 @@ def create_tables() -> None:
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("superseded_by", sa.UUID(), nullable=True),
         sa.CheckConstraint(
-            "status IN ('queued', 'running', 'synced', 'up_to_date', 'not_ready', 'needs_relink', 'failed', 'superseded')",
+            "status IN ('queued', 'running', 'synced', 'up_to_date', 'not_ready', "
+            "'needs_relink', 'failed', 'superseded')",
             name=op.f("sync_runs_status_check"),
         ),
         sa.ForeignKeyConstraint(
