@@ -35,7 +35,7 @@ def item_of(world: World, access_token: str) -> Item:
             f'expected "{ENVIRONMENT}", got "{shape[1]}"'
         )
     token = world.store.get(AccessToken, access_token)
-    item = token and world.store.get(Item, token.owner)
+    item = None if token is None else world.store.get(Item, token.owner)
     if item is None:
         raise InvalidAccessToken
     if item.removed:

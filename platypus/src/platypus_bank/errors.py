@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - each class bears the name of the code it stands for
 """Plaid's errors: type, code, HTTP status and wording (https://plaid.com/docs/errors/)."""
 
 from typing import ClassVar

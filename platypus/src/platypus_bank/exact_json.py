@@ -1,7 +1,6 @@
 """JSON that keeps every number's digits: fractions are Decimal in here and plain numbers outside."""
 
 from decimal import Decimal
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,14 +16,15 @@ def decode(text: bytes | str) -> Any:  # noqa: ANN401 - JSON may hold anything
     return _DECODER.decode(text)
 
 
-@cache
-def _decoder_of(kind: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(kind, float_hook=Decimal)
+_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
 def decode_as(kind: type[T], text: bytes) -> T:
     """Read JSON text we wrote as `kind`; fields typed Any keep their digits too."""
-    return _decoder_of(kind).decode(text)
+    if kind not in _DECODERS:
+        _DECODERS[kind] = msgspec.json.Decoder(kind, float_hook=Decimal)
+    found: T = _DECODERS[kind].decode(text)
+    return found
 
 
 def encode(value: object) -> bytes:

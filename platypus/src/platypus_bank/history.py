@@ -36,7 +36,7 @@ def settle(world: World, item: Item) -> None:
     before = item.last_seq, item.given_out
     item.given_out = max(item.given_out, status(world, item), key=_ORDER.index)
     if item.given_out != "NOT_READY":
-        world.ledger.give_out(item, *_visible_dates(world, item), _open_accounts(world, item))
+        world.ledger.give_out(item, *_visible_dates(item), _open_accounts(world, item))
     for row in world.ledger.due(item, world.clock.today().isoformat()):
         post(world, item, row, str(row.posts_on))
     if before != (item.last_seq, item.given_out):
@@ -44,7 +44,7 @@ def settle(world: World, item: Item) -> None:
         world.store.put(item)
 
 
-def _visible_dates(world: World, item: Item) -> tuple[str, str]:
+def _visible_dates(item: Item) -> tuple[str, str]:
     opened = day_of(item.created_at)
     oldest = opened - timedelta(days=item.days_requested)
     if item.start_date:
@@ -67,7 +67,7 @@ def post(world: World, item: Item, row: Row, posted_on: str) -> None:
         "date": posted_on,
     }
     world.ledger.remove(item, row.transaction_id)
-    if row.seq is None:
+    if row.seq == 0:
         world.ledger.stage(item, [posted])
     else:
         world.ledger.put(item, posted)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from platypus_bank import cursors
 from platypus_bank.cursors import Cursor
 from platypus_bank.errors import SyncMutation
-from platypus_bank.ledger import Row
+from platypus_bank.ledger import Reach, Row
 from platypus_bank.records import Account, Item, Script
 from platypus_bank.world import World
 
@@ -46,7 +46,8 @@ def next_page(world: World, item: Item, request: Request) -> Page:
     cursor = _begun(world, item, request.cursor)
     script = _script_after(world, item, cursor)
     until = cursor.snapshot if script is None else script.start
-    rows = _rows(world, item, cursor, until, request.count + 1)
+    reach = Reach(cursor.base, cursor.position, until, cursor.account_id)
+    rows = world.ledger.changes(item, reach, request.count + 1)
     if len(rows) > request.count:
         rows = rows[: request.count]
         return _ledger_page(cursor, rows, request, replace(cursor, position=rows[-1].seq))
@@ -55,7 +56,7 @@ def next_page(world: World, item: Item, request: Request) -> Page:
     at_script = replace(cursor, position=script.start)
     if rows:
         return _ledger_page(cursor, rows, request, at_script)
-    return _script_page(at_script, script)
+    return _script_page(at_script, script, request)
 
 
 def _begun(world: World, item: Item, cursor: Cursor) -> Cursor:
@@ -74,17 +75,6 @@ def _script_after(world: World, item: Item, cursor: Cursor) -> Script | None:
         return None
     ahead = [each for each in world.store.of(Script, item.id) if each.start >= cursor.position]
     return min(ahead, key=lambda script: script.start, default=None)
-
-
-def _rows(world: World, item: Item, cursor: Cursor, until: int, count: int) -> list[Row]:
-    return world.ledger.changes(
-        item,
-        base=cursor.base,
-        after=cursor.position,
-        until=until,
-        count=count,
-        account_id=cursor.account_id,
-    )
 
 
 def _final(cursor: Cursor) -> Cursor:
@@ -109,18 +99,28 @@ def _ledger_page(
     return page
 
 
-def _script_page(cursor: Cursor, script: Script) -> Page:
+def _script_page(cursor: Cursor, script: Script, request: Request) -> Page:
     written = script.pages[cursor.page]
     if cursor.page + 1 < len(script.pages):
         following, more = replace(cursor, page=cursor.page + 1), True
     else:
         following = replace(cursor, position=script.end, page=0)
         more = script.end < cursor.snapshot
-    page = Page(next=following if more else _final(cursor), has_more=more, status=script.status)
-    page.added, page.modified = written["added"], written["modified"]
-    page.removed, page.accounts = written["removed"], written.get("accounts")
-    page.account_ids = {each["account_id"] for each in (*page.added, *page.modified)}
-    return page
+    return Page(
+        added=[_sent(each, request) for each in written["added"]],
+        modified=[_sent(each, request) for each in written["modified"]],
+        removed=written["removed"],
+        account_ids={each["account_id"] for each in (*written["added"], *written["modified"])},
+        accounts=written.get("accounts"),
+        status=script.status,
+        next=following if more else _final(cursor),
+        has_more=more,
+    )
+
+
+def _sent(transaction: dict[str, Any], request: Request) -> dict[str, Any]:
+    hidden = () if request.with_original else ("original_description",)
+    return {key: value for key, value in transaction.items() if key not in hidden}
 
 
 def accounts_of(world: World, item: Item, page: Page) -> list[Any]:

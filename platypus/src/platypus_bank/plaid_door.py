@@ -75,7 +75,7 @@ class Door:
             if wanted.drop_after_effect:
                 run()
                 call.status = None
-            request.scope["extensions"][DROP_EXTENSION]()
+            request.scope["extensions"][DROP_EXTENSION]["abort"]()
             return Response()
         if wanted.error is not None:
             call.error_code = wanted.error.error_code
@@ -92,7 +92,7 @@ class Door:
             answer = refusal.body()
             call.error_code = str(answer["error_code"])
             return _respond(call, refusal.status, answer)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last wall: whatever breaks is a 500, logged
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
             self._service.world.reload()
             return _respond(call, InternalServerError.status, InternalServerError().body())

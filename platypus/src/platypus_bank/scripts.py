@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from platypus_bank.changes import complete, merged
 from platypus_bank.records import Item, Script
+from platypus_bank.seeds.blueprint import POSTS_ON
 from platypus_bank.world import World
 
 
@@ -75,7 +76,7 @@ class _Drafts:
 
     def _draft(self, whole: dict[str, Any]) -> dict[str, Any]:
         self._drafts[whole["transaction_id"]] = whole
-        return whole
+        return {key: value for key, value in whole.items() if key != POSTS_ON}
 
     def _modify(self, partial: dict[str, Any]) -> dict[str, Any]:
         transaction_id = partial.get("transaction_id", "")

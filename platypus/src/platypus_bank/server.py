@@ -21,7 +21,7 @@ class _DroppableProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {DROP_EXTENSION: self.transport.abort}
+        self.scope["extensions"] = {DROP_EXTENSION: {"abort": self.transport.abort}}
 
 
 class _AnnouncingServer(uvicorn.Server):

@@ -20,6 +20,12 @@ LINK_SECONDS = 4 * 3600
 UPDATE_MODE_SECONDS = 30 * 60
 SESSION_KEPT_SECONDS = 6 * 3600
 _UPDATE_MODE_PRODUCTS = {"assets", "statements", "income", "income_verification"}
+_OTHER_RESULTS = (
+    "bank_income_results",
+    "cra_item_add_results",
+    "cra_update_results",
+    "payroll_income_results",
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # An international number with its plus, or a North American one with separators. Bare digits
 # are left alone: they may well be a database key.
@@ -223,22 +229,14 @@ def link_token_get(world: World, request: LinkTokenGet) -> dict[str, Any]:
 
 
 def _session_body(session: LinkSession) -> dict[str, Any]:
-    results = dict.fromkeys(
-        (
-            "bank_income_results",
-            "cra_item_add_results",
-            "cra_update_results",
-            "payroll_income_results",
-        ),
-        [],
-    )
+    results: dict[str, Any] = {name: [] for name in _OTHER_RESULTS}
+    results |= {"item_add_results": [session.result], "document_income_results": None}
     return {
         "link_session_id": session.id,
         "started_at": iso(session.started_at),
         "finished_at": iso(session.finished_at),
         "events": [],
-        "results": results
-        | {"document_income_results": None, "item_add_results": [session.result]},
+        "results": results,
     }
 
 

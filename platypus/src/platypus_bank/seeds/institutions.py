@@ -4,16 +4,16 @@ from msgspec import Struct
 
 from platypus_bank.errors import InvalidInstitution
 
-_US_PRODUCTS = tuple(
-    ["assets", "auth", "balance", "identity", "investments", "liabilities", "recurring_transactions", "signal", "statements", "transactions", "transactions_refresh", "transfer"]
-)
-_BALANCE_PRODUCTS = tuple(["assets", "auth", "balance", "identity", "signal", "transfer"])
-_CA_PRODUCTS = tuple(
-    ["assets", "auth", "balance", "identity", "investments", "liabilities", "recurring_transactions", "transactions", "transactions_refresh"]
-)
-_GB_PRODUCTS = tuple(
-    ["assets", "auth", "balance", "identity", "payment_initiation", "standing_orders", "transactions"]
-)
+_BALANCE_PRODUCTS = ("assets", "auth", "balance", "identity", "signal", "transfer")
+_GB_PRODUCTS = (
+    "assets", "auth", "balance", "identity", "payment_initiation", "standing_orders",
+    "transactions",
+)  # fmt: skip
+_CA_PRODUCTS = (
+    "assets", "auth", "balance", "identity", "investments", "liabilities",
+    "recurring_transactions", "transactions", "transactions_refresh",
+)  # fmt: skip
+_US_PRODUCTS = (*_CA_PRODUCTS, "signal", "statements", "transfer")
 
 
 class Institution(Struct, frozen=True):

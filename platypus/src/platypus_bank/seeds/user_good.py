@@ -10,7 +10,7 @@ HISTORY_DAYS = 730
 MONTH_DAYS = 30
 
 
-def _account(  # noqa: PLR0913 - one row of the table below
+def _account(  # noqa: PLR0913, PLR0917 - one row of the table below
     mask: str,
     name: str,
     official_name: str | None,
