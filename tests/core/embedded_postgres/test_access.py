@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import psutil
 import psycopg
@@ -14,9 +14,6 @@ import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
 from bankloom.core.embedded_postgres import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from tests.core.embedded_postgres.conftest import UserProcess
 
 
 @pytest.mark.parametrize("role", ["bankloom", "postgres"])
@@ -101,7 +98,7 @@ def test_any_path_will_do(data_dir: Path, name: str) -> None:
 
 
 def test_a_long_path_gets_one_private_socket_folder(
-    data_dir: Path, new_user: "Callable[..., UserProcess]", tmp_path: Path
+    data_dir: Path, new_user: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Every process finds the same socket folder, whatever its own temporary folder is."""
     long = data_dir.rename(data_dir.with_name("x" * 100))

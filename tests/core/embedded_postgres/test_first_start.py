@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
 from bankloom.core.embedded_postgres import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from tests.core.embedded_postgres.conftest import UserProcess
 
 MOMENTS = {
     "as it begins": "start.lock",
@@ -24,7 +21,7 @@ MOMENTS = {
 
 def test_two_at_once_make_one_server(
     empty_dir: Path,
-    new_user: "Callable[..., UserProcess]",
+    new_user: Callable[..., Any],
     servers: Callable[[], list[psutil.Process]],
 ) -> None:
     """Two processes that start on an empty folder at the same instant share one server."""
@@ -39,7 +36,7 @@ def test_two_at_once_make_one_server(
 def test_a_start_killed_at_any_moment_is_completed(
     sign: str,
     empty_dir: Path,
-    new_user: "Callable[..., UserProcess]",
+    new_user: Callable[..., Any],
     servers: Callable[[], list[psutil.Process]],
     until: Callable[[Callable[[], object]], None],
 ) -> None:

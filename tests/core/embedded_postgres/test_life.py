@@ -5,16 +5,13 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
 from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
-
-if TYPE_CHECKING:
-    from tests.core.embedded_postgres.conftest import UserProcess
 
 Servers = Callable[[], list[psutil.Process]]
 
@@ -41,7 +38,7 @@ def test_the_starter_may_leave_first(data_dir: Path, servers: Servers) -> None:
 
 
 def test_it_survives_the_death_of_its_starter(
-    data_dir: Path, new_user: "Callable[..., UserProcess]", servers: Servers
+    data_dir: Path, new_user: Callable[..., Any], servers: Servers
 ) -> None:
     """`kill -9` of the process that started the server leaves the others working."""
     starter = new_user(data_dir)
@@ -56,7 +53,7 @@ def test_it_survives_the_death_of_its_starter(
 
 
 def test_an_abandoned_server_is_taken_over(
-    data_dir: Path, new_user: "Callable[..., UserProcess]", servers: Servers
+    data_dir: Path, new_user: Callable[..., Any], servers: Servers
 ) -> None:
     """After a crash of its only user the next start finds the server, and its end stops it."""
     user = new_user(data_dir)
@@ -81,7 +78,7 @@ def test_joining_while_the_last_one_leaves(data_dir: Path, servers: Servers) -> 
 
 
 def test_users_of_a_dead_server_restart_it_once(
-    data_dir: Path, new_user: "Callable[..., UserProcess]", servers: Servers
+    data_dir: Path, new_user: Callable[..., Any], servers: Servers
 ) -> None:
     """When two users notice at once that the server died, one starts it and both go on."""
     users = [new_user(data_dir) for _ in range(2)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bankloom.core.embedded_postgres.account import Account
+from bankloom.core.embedded_postgres.errors import StartFailedError
 
-RUN_S_MAX = 120.0  # initdb takes half a second; on the slowest disk we met, twenty
+RUN_S_MAX = 120.0  # initdb takes half a second; a slow disk is not a dead one
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ class Programs:
         self._run([*shell, self.bin_dir / name, *arguments], inherits)
 
     def _run(self, command: Sequence[str | Path], inherits: Inheritance) -> int:
+        try:
+            return self._run_bounded(command, inherits)
+        except subprocess.TimeoutExpired as error:
+            raise StartFailedError(
+                f"{command[0]} took longer than {RUN_S_MAX:.0f} s and was ended. "
+                "Is the disk of the data folder working?"
+            ) from error
+
+    def _run_bounded(self, command: Sequence[str | Path], inherits: Inheritance) -> int:
         return subprocess.run(  # noqa: S603 - our own arguments; the shell's text above is fixed
             command,
             check=False,

@@ -9,7 +9,7 @@ from psycopg import pq
 
 from bankloom.core.embedded_postgres import locks, tuning
 from bankloom.core.embedded_postgres.binaries import MAJOR
-from bankloom.core.embedded_postgres.creation import create_cluster
+from bankloom.core.embedded_postgres.creation import create_cluster, remove_unfinished
 from bankloom.core.embedded_postgres.errors import (
     OtherMajorError,
     StartFailedError,
@@ -107,10 +107,12 @@ class Server:
             self._folder.open_log() as log,
         ):
             inherits = Inheritance(lock, log)
+            remove_unfinished(self._folder)
             if not self._folder.cluster.exists():
                 create_cluster(
                     self._folder, self._programs, passwords.admin, inherits, durable=self._durable
                 )
+                remove_unfinished(self._folder)
             self._remove_traces()
             self._programs.launch("postgres", self._arguments(), inherits)
 
