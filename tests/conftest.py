@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from harness import serving, settings_for
-from platypus_bank.testing import Running, running
 
 from bankloom import migrations
 from bankloom.core.db import Database
 from bankloom.core.embedded_postgres import EmbeddedPostgres
+from harness import serving, settings_for
+from platypus_bank.testing import Running, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from harness import Api
 
     from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
+    from harness import Api
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def cluster() -> Iterator[EmbeddedPostgres]:
     """One server for the whole run, with a migrated database that each test copies."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("cluster"), durable=False) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="bankloom-test-") as folder,
+        EmbeddedPostgres(_passable(Path(folder)) / "postgres", durable=False) as server,
+    ):
         database = Database(server.url)
         migrations.upgrade(database)
         database.close()
         yield server
+
+
+def _passable(folder: Path) -> Path:
+    """Let others pass through: where the tests run as root, the server is another user."""
+    folder.chmod(0o711)
+    return folder
 
 
 @pytest.fixture

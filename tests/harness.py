@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from platypus_bank.testing import Running
-
     from bankloom.services.runtime import Runtime
+    from platypus_bank.testing import Running
 
 API_KEY = "test-key-0123456789"
 WAIT_SECONDS = 20

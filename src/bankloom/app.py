@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, plaid
+from bankloom.routes import errors, health, items, plaid
 from bankloom.services.api_access import first_key
 from bankloom.services.runtime import Runtime
 from bankloom.worker import EmbeddedWorker
@@ -62,6 +62,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.state.runtime = runtime
     app.state.worker = None
     app.include_router(plaid.router)
+    app.include_router(items.router)
     app.include_router(health.router)
     errors.install(app)
     return app

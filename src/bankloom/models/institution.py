@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,6 +42,14 @@ class Institution(Base):
             .values(institution_id=institution.institution_id, **values)
             .on_conflict_do_update(index_elements=[cls.institution_id], set_=values)
         )
+
+    @classmethod
+    def names(cls, session: Session, ids: set[str | None]) -> dict[str | None, str]:
+        """Return the names of these institutions."""
+        rows = session.execute(
+            select(cls.institution_id, cls.name).where(cls.institution_id.in_(ids - {None}))
+        )
+        return {row.institution_id: row.name for row in rows}
 
     @classmethod
     def note_name(cls, session: Session, institution_id: str, name: str) -> None:

@@ -10,8 +10,12 @@ from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
+from bankloom.models.user import User
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
 
@@ -70,6 +74,14 @@ class Item(Base):
         return session.execute(
             select(cls).where(cls.access_token_hash == token_hash, cls.removed_at.is_(None))
         ).scalar_one_or_none()
+
+    @classmethod
+    def listing(cls, session: Session, user_id: uuid.UUID | None) -> Sequence[Row[Item, str]]:
+        """Return (Item, user name) rows of one user or of all, oldest first."""
+        query = select(cls, User.name).join(User).where(cls.removed_at.is_(None))
+        if user_id is not None:
+            query = query.where(cls.user_id == user_id)
+        return session.execute(query.order_by(cls.created_at, cls.item_id)).all()
 
     @classmethod
     def worlds(cls, session: Session) -> list[World]:

@@ -88,6 +88,17 @@ class ItemProduct(Base):
         ).all()
 
     @classmethod
+    def of_items(cls, session: Session, item_ids: Sequence[str]) -> dict[str, list[ItemProduct]]:
+        """Return the tags of each Item, in the order they were asked for."""
+        rows = session.scalars(
+            select(cls).where(cls.item_id.in_(item_ids)).order_by(cls.created_at, cls.product)
+        )
+        tags: dict[str, list[ItemProduct]] = {}
+        for tag in rows:
+            tags.setdefault(tag.item_id, []).append(tag)
+        return tags
+
+    @classmethod
     def make_due(
         cls, session: Session, item_id: str, products: Sequence[str], at: datetime
     ) -> None:

@@ -117,6 +117,31 @@ class RunAnswer(BaseModel):
     error: RunError | None = None
 
 
+class ProductAnswer(BaseModel):
+    """A product tag. `next_try_at` null: only a person or a webhook makes it due again."""
+
+    product: str
+    state: Literal["requested", "syncing", "ready", "consent needed", "not supported", "failing"]
+    update_status: str | None = Field(description="Plaid's `transactions_update_status`.")
+    last_try_at: datetime | None
+    last_success_at: datetime | None
+    next_try_at: datetime | None
+    error: RunError | None
+
+
+class ItemAnswer(BaseModel):
+    """One login at one institution."""
+
+    item_id: str
+    user_id: str
+    institution_id: str | None
+    institution: str | None
+    error_code: str | None = Field(description="Plaid's code where the person must act.")
+    consent_expires_at: datetime | None
+    created_at: datetime
+    products: list[ProductAnswer]
+
+
 class AccountAnswer(BaseModel):
     """A bank account. `balance` is Plaid's `current`, or `available` where `current` is null."""
 
