@@ -57,8 +57,10 @@ def test_public_tokens_expire(api: Any, bank: Any, public_token: str) -> None:
         (f"public-sandbox-{NOWHERE}", "could not find matching public token"),
         (
             "nonsense",
-            ("provided public token is in an invalid format. "
-            "expected format: public-<environment>-<identifier>"),
+            (
+                "provided public token is in an invalid format. "
+                "expected format: public-<environment>-<identifier>"
+            ),
         ),
     ],
 )
@@ -74,13 +76,17 @@ def test_bad_public_tokens(api: Any, token: str, message: str) -> None:
         (f"access-sandbox-{NOWHERE}", "could not find matching access token"),
         (
             "nonsense",
-            ("provided access token is in an invalid format. "
-            "expected format: access-<environment>-<identifier>"),
+            (
+                "provided access token is in an invalid format. "
+                "expected format: access-<environment>-<identifier>"
+            ),
         ),
         (
             f"access-production-{NOWHERE}",
-            ("provided access token is for the wrong Plaid environment. "
-            'expected "sandbox", got "production"'),
+            (
+                "provided access token is for the wrong Plaid environment. "
+                'expected "sandbox", got "production"'
+            ),
         ),
     ],
 )

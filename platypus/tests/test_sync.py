@@ -1,7 +1,6 @@
 """/transactions/sync: https://plaid.com/docs/api/products/transactions/#transactionssync."""
 
 import time
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -191,7 +190,7 @@ def test_original_description_only_when_asked_for(api: Any) -> None:
     assert asked["original_description"] == asked["name"]
 
 
-def test_tomorrows_plaid_passes_through_verbatim(api: Any, bank: Any) -> None:
+def test_tomorrows_plaid_passes_through_verbatim(api: Any) -> None:
     access, item_id = api.item()
     cursor, _ = api.pull(access)
     text = (
@@ -205,22 +204,19 @@ def test_tomorrows_plaid_passes_through_verbatim(api: Any, bank: Any) -> None:
     assert str(row["vibe"]["score"]) == "0.10"
 
 
-def test_a_million_rows_page_fast(api: Any, bank: Any) -> None:
-    """Scaled down to keep the suite quick: paging must not depend on how deep the page is."""
+def test_a_page_costs_the_same_at_any_depth(api: Any, bank: Any) -> None:
+    """50,000 rows, so that the suite stays quick; a scan would show at a tenth of that."""
     access, item_id = api.item()
     bank.control.bulk(item_id, 50_000)
-    cursor, pages, slowest = "", 0, 0.0
-    while True:
+    cursor, times, more = "", [], True
+    while more:
         started = time.perf_counter()
         page = api.sync(access, cursor, count=500)
-        slowest = max(slowest, time.perf_counter() - started)
-        pages += 1
-        cursor = page["next_cursor"]
-        if not page["has_more"]:
-            break
-    assert pages == 101
-    assert slowest < 0.5
-    assert page["added"][-1]["amount"] > Decimal(0)
+        times.append(time.perf_counter() - started)
+        cursor, more = page["next_cursor"], page["has_more"]
+    assert len(times) == 101
+    early, late = sorted(times[:50]), sorted(times[50:])
+    assert late[25] < 3 * early[25]
 
 
 def test_transactions_get_pages_newest_first(api: Any) -> None:

@@ -1,9 +1,11 @@
 """The ASGI application: the control API under /platypus, Plaid's paths everywhere else."""
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from platypus_bank.control import routes
+from platypus_bank.control.door import no_such_control
 from platypus_bank.plaid_door import Door
 from platypus_bank.service import Service
 
@@ -15,5 +17,6 @@ def make_app(service: Service) -> Starlette:
         routes=[
             Mount("/platypus", routes=routes(service)),
             Route("/{path:path}", Door(service).__call__, methods=methods),
-        ]
+        ],
+        exception_handlers={HTTPException: no_such_control},
     )

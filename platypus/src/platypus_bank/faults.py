@@ -1,6 +1,7 @@
 """Faults that tests plant: a call to a Plaid path is answered wrongly, late, or not at all."""
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
@@ -66,21 +67,23 @@ class Fault(Struct, kw_only=True):
         return True
 
     async def wait(self) -> None:
-        """Hold or delay the call, as the fault says."""
-        if self.request.hold and not self.released.is_set():
+        """Hold or delay the call, as the fault says, unless it has been released."""
+        if self.request.hold:
             self.held += 1
             try:
                 await self.released.wait()
             finally:
                 self.held -= 1
         if self.request.delay_seconds:
-            await asyncio.sleep(self.request.delay_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.released.wait(), self.request.delay_seconds)
 
 
 class Faults:
     """All planted faults; they live in memory and end with the process."""
 
     def __init__(self) -> None:
+        self.closing = False
         self._planted: dict[str, Fault] = {}
         self._made = 0
 
@@ -104,6 +107,11 @@ class Faults:
     def find(self, fault_id: str) -> Fault | None:
         """Return one fault, or None."""
         return self._planted.get(fault_id)
+
+    def close(self) -> None:
+        """End all waiting because the server stops; those calls get no answer."""
+        self.closing = True
+        self.clear()
 
     def clear(self) -> None:
         """Take all faults away and let held calls go."""

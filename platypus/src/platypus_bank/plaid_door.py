@@ -53,6 +53,8 @@ class Door:
             return self._run(request, body, call)
         call.fault_id = fault.id
         await fault.wait()
+        if self._service.faults.closing:
+            return _hang_up(request)
         return self._spoil(fault, call, request, lambda: self._run(request, body, call))
 
     def _note(self, path: str, fields: dict[str, Any]) -> Call:
@@ -75,8 +77,7 @@ class Door:
             if wanted.drop_after_effect:
                 run()
                 call.status = None
-            request.scope["extensions"][DROP_EXTENSION]["abort"]()
-            return Response()
+            return _hang_up(request)
         if wanted.error is not None:
             call.error_code = wanted.error.error_code
             return _respond(call, wanted.error.status, wanted.error.body())
@@ -119,6 +120,11 @@ class Door:
         if refusal is not None:
             raise refusal
         return answer
+
+
+def _hang_up(request: Request) -> Response:
+    request.scope["extensions"][DROP_EXTENSION]["abort"]()
+    return Response()
 
 
 def _authenticate(request: Request, fields: dict[str, Any]) -> None:

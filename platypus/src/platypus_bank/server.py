@@ -9,6 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from platypus_bank.app import make_app
+from platypus_bank.faults import Faults
 from platypus_bank.plaid_door import DROP_EXTENSION
 from platypus_bank.service import Service
 
@@ -25,7 +26,11 @@ class _DroppableProtocol(HttpToolsProtocol):
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Prints its URL once it accepts connections."""
+    """Prints its URL once it accepts connections, and hangs up on held calls when it stops."""
+
+    def __init__(self, config: uvicorn.Config, faults: Faults) -> None:
+        super().__init__(config)
+        self._faults = faults
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -33,6 +38,10 @@ class _AnnouncingServer(uvicorn.Server):
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Platypus is listening on http://{shown}:{port}\n")
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._faults.close()
+        await super().shutdown(sockets)
 
 
 def serve(service: Service, host: str, port: int) -> None:
@@ -50,7 +59,7 @@ def serve(service: Service, host: str, port: int) -> None:
         # uvicorn raises a caught signal again once it has stopped; by then all is done.
         signal.signal(each, _already_stopped)
     with _listener(host, port) as listener:
-        _AnnouncingServer(config).run(sockets=[listener])
+        _AnnouncingServer(config, service.faults).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -77,6 +77,13 @@ def door(
     return answer
 
 
+async def no_such_control(request: Request, problem: Exception) -> Response:
+    """Say in JSON that /platypus has no such path or method."""
+    status = getattr(problem, "status_code", UnknownError.status)
+    sentence = f"the control API has no {request.method} {request.url.path}; see the README"
+    return _json(status, {"error": sentence})
+
+
 def _commit(service: Service, action: Action, knock: Knock) -> dict[str, Any]:
     try:
         with service.world.store.commit():

@@ -1,0 +1,109 @@
+"""The control API: what it does, and how it refuses."""
+
+from typing import Any
+
+import pytest
+
+from platypus_bank.testing import ControlError
+
+
+def test_health(api: Any) -> None:
+    assert api.send("/platypus/health", b"", "GET").status == 200
+
+
+def test_calls_remember_cursor_and_count(api: Any, bank: Any) -> None:
+    access, item_id = api.item()
+    cursor, _ = api.pull(access)
+    bank.control.forget_calls()
+    page = api.sync(access, cursor, count=7)
+    api.post("/no/such/path")
+    [call] = bank.control.calls(item_id=item_id)
+    assert call["path"] == "/transactions/sync"
+    assert (call["cursor"], call["count"], call["status"]) == (cursor, 7, 200)
+    assert call["request_id"] == page["request_id"]
+    assert bank.control.calls()[-1]["status"] == 404
+    assert bank.control.calls("/item/get") == []
+
+
+def test_accounts_change_verbatim(api: Any, bank: Any) -> None:
+    access, item_id = api.item()
+    before = api.post("/accounts/get", access_token=access)["accounts"]
+    bank.control.accounts(
+        item_id,
+        upsert=[
+            {"account_id": before[0]["account_id"], "balances": {"available": -20.125}},
+            {"name": before[0]["name"], "mask": before[0]["mask"], "mood": "new"},
+        ],
+        close=[before[1]["account_id"]],
+    )
+    after = api.post("/accounts/get", access_token=access)["accounts"]
+    assert len(after) == 14
+    assert str(after[0]["balances"]["available"]) == "-20.125"
+    assert after[0]["balances"]["current"] == before[0]["balances"]["current"]
+    assert (after[-1]["name"], after[-1]["mood"]) == (before[0]["name"], "new")
+    assert before[1]["account_id"] not in {each["account_id"] for each in after}
+
+
+def test_bulk_is_real_rows(api: Any, bank: Any, ledger: Any) -> None:
+    access, item_id = api.item("transactions", transactions={"days_requested": 1})
+    bank.control.bulk(item_id, 1000, start_date="2026-01-01")
+    _, rows = api.pull(access)
+    assert rows == ledger(item_id)
+    assert len(rows) == 1000
+    assert min(row["date"] for row in rows.values()) == "2026-01-01"
+    one = next(iter(rows))
+    bank.control.changes(item_id, modified=[{"transaction_id": one, "name": "Renamed"}])
+    assert ledger(item_id)[one] == rows[one] | {"name": "Renamed"}
+
+
+def test_items_show_no_tokens(api: Any, bank: Any) -> None:
+    access, item_id = api.item()
+    [shown] = bank.control.items()
+    assert shown["item_id"] == item_id
+    assert access not in str(shown)
+
+
+def test_the_clock_only_runs_forward(bank: Any) -> None:
+    before = bank.control.clock()
+    after = bank.control.advance(86_400 * 3)
+    assert after["offset_seconds"] == 86_400 * 3
+    assert after["today"] > before["today"]
+    with pytest.raises(ControlError):
+        bank.control.advance(-1)
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "status"),
+    [
+        ("POST /settings", {"exchange_mode": "odd"}, 400),
+        ("POST /settings", {"unknown": 1}, 400),
+        ("POST /items/nobody/changes", {}, 404),
+        ("POST /items/{item}/changes", {"removed": ["nobody"]}, 400),
+        ("POST /items/{item}/changes", {"modified": [{"transaction_id": "nobody"}]}, 400),
+        ("POST /items/{item}/changes", {"extra": []}, 400),
+        ("POST /items/{item}/script", {"pages": []}, 400),
+        ("POST /items/{item}/accounts", {"close": ["nobody"]}, 400),
+        ("POST /items/{item}/bulk", {"count": 0}, 400),
+        ("POST /items/{item}/readiness", {"status": "SOON"}, 400),
+        ("POST /faults", {}, 400),
+        ("POST /faults/fault-99/release", {}, 404),
+        ("GET /ledger/nobody", {}, 404),
+        ("GET /no/such", {}, 404),
+    ],
+)
+def test_refusals(api: Any, bank: Any, call: str, body: dict[str, Any], status: int) -> None:
+    _, item_id = api.item()
+    method, path = call.split(" ")
+    with pytest.raises(ControlError) as refused:
+        bank.control.call(method, path.replace("{item}", item_id), body)
+    assert refused.value.status == status
+    assert refused.value.body["error"]
+
+
+def test_a_refused_change_changes_nothing(api: Any, bank: Any) -> None:
+    access, item_id = api.item()
+    cursor, rows = api.pull(access)
+    some = list(rows)[:2]
+    with pytest.raises(ControlError):
+        bank.control.changes(item_id, added=[{}], removed=[*some, "nobody"])
+    assert api.pull(access, cursor)[1] == {}
