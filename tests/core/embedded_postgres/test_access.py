@@ -1,5 +1,6 @@
 """Who gets in, as whom, through which door, and what they find there."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -134,10 +135,18 @@ import psycopg
 server = EmbeddedPostgres(Path({str(data_dir)!r})).start()
 psycopg.connect(server.url).close()
 """
-    surroundings = {"PGPORT": "1", "PGHOST": "nowhere", "PGDATA": "/nowhere", "LC_ALL": "xx_XX"}
+    surroundings = {
+        "PGPORT": "1",
+        "PGHOST": "nowhere",
+        "PGDATA": "/nowhere",
+        "PGUSER": "nobody",
+        "PGDATABASE": "none",
+        "PGPASSWORD": "wrong",
+        "LC_ALL": "xx_XX",
+    }
     printed = subprocess.run(
         [sys.executable, "-c", program],
-        env=surroundings | {"PGUSER": "nobody", "PGDATABASE": "none", "PGPASSWORD": "wrong"},
+        env=os.environ | surroundings,
         check=True,
         capture_output=True,
     )
