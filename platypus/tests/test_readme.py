@@ -1,0 +1,32 @@
+"""The README's own example runs, and its tables name what exists."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from platypus_bank.control import _ACTIONS
+from platypus_bank.plaid_door import ENDPOINTS
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_shell_example_works(bank: Any) -> None:
+    script = README.split("```sh\n")[1].split("```")[0]
+    script = script.replace("http://127.0.0.1:8080", bank.url).replace("sleep 2\n", "")
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    page, changed, fault, refused = (
+        json.loads(each) for each in done.stdout.replace("}{", "}\n{").splitlines()
+    )
+    assert len(page["added"]) == 3
+    assert len(changed["added"]) == 1
+    assert fault["fault_id"]
+    assert refused["error_code"] == "INTERNAL_SERVER_ERROR"
+
+
+def test_every_endpoint_and_control_path_is_documented() -> None:
+    for path in ENDPOINTS:
+        assert path in README or f"`/{path.split('/')[2]}`" in README, path
+    for _, path in _ACTIONS:
+        shown = "/platypus" + path.replace("{item_id}", "{id}").replace("{fault_id}", "{id}")
+        assert shown in README, shown
