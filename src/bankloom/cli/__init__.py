@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bankloom.cli import db, serve
+from bankloom.cli import db, demo, serve
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps your own database in step with your banks, through Plaid.",
 )
+app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.add_typer(db.app, name="db")

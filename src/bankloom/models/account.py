@@ -126,5 +126,5 @@ class Account(Base):
         if item_id is not None:
             query = query.where(cls.item_id == item_id)
         return session.execute(
-            query.order_by(Item.created_at, cls.created_at, cls.account_id)
+            query.order_by(Item.created_at, Item.item_id, cls.name, cls.mask, cls.account_id)
         ).all()
