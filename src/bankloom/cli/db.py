@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bankloom.app import open_runtime
+from bankloom import migrations
 from bankloom.core import logs
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
@@ -50,7 +50,9 @@ def psql(
 def _open() -> Runtime:
     settings = Settings()
     logs.configure("warning")
-    return open_runtime(settings)
+    runtime = Runtime.open(settings)
+    migrations.upgrade(runtime.database)
+    return runtime
 
 
 def _run_psql(runtime: Runtime, arguments: list[str]) -> int:

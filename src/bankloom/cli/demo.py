@@ -82,7 +82,9 @@ def demo(
         bank = _start_bank(stack, data_dir)
         service, program = _start_service(stack, data_dir, bank, key, port)
         for person in people:
-            _link_and_show(bank, service, person)
+            _link(bank, service, person)
+        for person in people:
+            _show(service, person)
         if not once:
             _say_what_next(service.url, key, people[0], data_dir)
             _stay(program)
@@ -149,23 +151,26 @@ def _start_service(
     return JsonClient(program.url, key), program
 
 
-def _link_and_show(bank: JsonClient, service: JsonClient, person: Person) -> None:
-    items = service.get("/plaid/items", user_id=person.user_id)
-    if items:
-        service.post("/plaid/sync", {"item_id": items[0]["item_id"]})
-        console.print(f"\n[bold]{person.user_id}[/] was linked before.")
-    else:
-        _link(bank, service, person)
+def _show(service: JsonClient, person: Person) -> None:
     _wait_for_history(service, person)
     accounts = service.get("/plaid/accounts", user_id=person.user_id)
     newest = service.transactions(person.user_id, person.shown)
     institution = accounts[0]["institution"] if accounts else "no account"
+    console.print()
     console.print(accounts_table(f"{person.user_id} at {institution}", accounts))
     console.print(transactions_table("Newest transactions", newest, accounts))
 
 
 def _link(bank: JsonClient, service: JsonClient, person: Person) -> None:
-    """Walk the real flow: link token, Link, public token, one exchange per product."""
+    """Walk the real flow: link token, Link, public token, one exchange per product.
+
+    Whoever was linked by an earlier demo is only synced.
+    """
+    items = service.get("/plaid/items", user_id=person.user_id)
+    if items:
+        service.post("/plaid/sync", {"item_id": items[0]["item_id"]})
+        console.print(f"[bold]{person.user_id}[/] was linked before; synced.")
+        return
     asked = {"user_id": person.user_id, "products": list(PRODUCTS)}
     link_token = service.post("/plaid/link-token", asked)["link_token"]
     choices = {
@@ -178,7 +183,7 @@ def _link(bank: JsonClient, service: JsonClient, person: Person) -> None:
         service.post(
             "/plaid/exchange", {"public_token": linked["public_token"], "product": product}
         )
-    console.print(f"\n[bold]{person.user_id}[/] has linked {linked['institution']['name']}.")
+    console.print(f"[bold]{person.user_id}[/] has linked {linked['institution']['name']}.")
 
 
 def _wait_for_history(service: JsonClient, person: Person) -> None:
@@ -210,7 +215,7 @@ def _say_what_next(url: str, key: str, person: Person, data_dir: Path) -> None:
         "",
         "It is your database; ask it anything, read-only:",
         "",
-        f"  BANKLOOM_DATA_DIR={data_dir}/bankloom PLAID_BASE_URL=... bankloom db psql",
+        f"  BANKLOOM_DATA_DIR={data_dir}/bankloom {beside_python('bankloom')} db psql",
         "",
         "Ctrl-C stops everything; the next demo finds the same data again.",
     )
