@@ -107,3 +107,16 @@ def test_a_refused_change_changes_nothing(api: Any, bank: Any) -> None:
     with pytest.raises(ControlError):
         bank.control.changes(item_id, added=[{}], removed=[*some, "nobody"])
     assert api.pull(access, cursor)[1] == {}
+
+
+def test_a_big_bulk_leaves_every_index_behind(api: Any, bank: Any) -> None:
+    """From 100,000 rows on the indexes are dropped and built anew."""
+    access, item_id = api.item()
+    bank.control.bulk(item_id, 100_000)
+    cursor = api.sync(access, "now")["next_cursor"]
+    window = {"start_date": "2000-01-01", "end_date": "2100-01-01", "options": {"count": 1}}
+    newest = api.post("/transactions/get", access_token=access, **window)
+    assert newest["total_transactions"] == 100_388
+    one = newest["transactions"][0]["transaction_id"]
+    bank.control.changes(item_id, modified=[{"transaction_id": one, "name": "Renamed"}])
+    assert [row["name"] for row in api.sync(access, cursor)["modified"]] == ["Renamed"]

@@ -21,7 +21,7 @@ def append(world: World, item: Item, count: int, start: date | None = None) -> N
     ]
     accounts = [each.id for each in world.store.of(Account, item.id) if each.open]
     numbers = world.ids.take_range(count)
-    world.ledger.append(item, _rows(world.ids.seed, numbers, accounts, days))
+    world.ledger.append(item, count, _rows(world.ids.seed, numbers, accounts, days))
     item.last_update_at = world.clock.now()
     world.store.put(item)
 

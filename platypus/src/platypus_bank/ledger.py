@@ -15,11 +15,32 @@ from platypus_bank.exact_json import decode, encode
 from platypus_bank.records import Item
 from platypus_bank.seeds.blueprint import POSTS_ON, blank_transaction
 
+# Beyond this many rows it is quicker to build the indexes anew than row by row.
+REBUILD_ROWS = 100_000
+_INDEXES = {
+    "transactions_by_id": "UNIQUE INDEX {} ON transactions (item, transaction_id)",
+    "transactions_by_seq": "INDEX {} ON transactions (item, seq)",
+    "transactions_by_date": "INDEX {} ON transactions (item, date)"
+    " WHERE removed = 0 AND seq IS NOT NULL",
+    "transactions_to_post": "INDEX {} ON transactions (item, posts_on) WHERE posts_on IS NOT NULL",
+}
 _OWN_KEYS = ("transaction_id", "account_id", "amount", "date", "name")
 _COLUMNS = (
     "COALESCE(seq, 0), transaction_id, account_id, COALESCE(added_seq, 0), removed, posts_on,"
     " original_description, body"
 )
+
+
+def make_indexes(sql: sqlite3.Connection) -> None:
+    """Make the indexes that are missing."""
+    for name, definition in _INDEXES.items():
+        sql.execute("CREATE " + definition.format(f"IF NOT EXISTS {name}"))
+
+
+def drop_indexes(sql: sqlite3.Connection) -> None:
+    """Drop all indexes; within a commit they are back before anyone reads."""
+    for name in _INDEXES:
+        sql.execute(f"DROP INDEX {name}")
 
 
 def _rest_of_blank() -> bytes:
@@ -119,20 +140,18 @@ class Ledger:
             (item.last_seq, *key),
         )
 
-    def append(self, item: Item, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
-        """Add many rows (transaction_id, account_id, date, unclosed body), one change each."""
-        first = item.last_seq
-
-        def numbered() -> Iterable[tuple[object, ...]]:
-            for seq, row in enumerate(rows, start=first + 1):
-                item.last_seq = seq
-                yield (item.number, seq, *row)
-
+    def append(self, item: Item, count: int, rows: Iterable[tuple[str, str, str, bytes]]) -> None:
+        """Add `count` rows (transaction_id, account_id, date, unclosed body), one change each."""
+        numbers = range(item.last_seq + 1, item.last_seq + count + 1)
+        item.last_seq += count
+        if count >= REBUILD_ROWS:
+            drop_indexes(self._sql)
         self._sql.executemany(
             "INSERT INTO transactions (item, seq, first_seq, added_seq, transaction_id,"
             " account_id, date, body) VALUES (?1, ?2, ?2, ?2, ?3, ?4, ?5, ?6)",
-            numbered(),
+            ((item.number, seq, *row) for seq, row in zip(numbers, rows, strict=True)),
         )
+        make_indexes(self._sql)
 
     def give_out(self, item: Item, since: str, until: str, accounts: Iterable[str]) -> int:
         """Let history dated since..until of these accounts become visible, oldest first."""

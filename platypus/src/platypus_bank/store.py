@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from platypus_bank.exact_json import decode_as, encode
+from platypus_bank.ledger import make_indexes
 from platypus_bank.records import Document
 
 D = TypeVar("D", bound=Document)
 CACHE_KIB = 262_144  # a million rows' indexes stay in memory while they are built
 
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, body BLOB NOT NULL,
     UNIQUE (kind, id)
@@ -24,12 +25,6 @@ CREATE TABLE IF NOT EXISTS transactions (
     seq INTEGER, first_seq INTEGER, added_seq INTEGER, removed INTEGER NOT NULL DEFAULT 0,
     original_description BLOB, body BLOB NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS transactions_by_id ON transactions (item, transaction_id);
-CREATE INDEX IF NOT EXISTS transactions_by_seq ON transactions (item, seq);
-CREATE INDEX IF NOT EXISTS transactions_by_date ON transactions (item, date)
-    WHERE removed = 0 AND seq IS NOT NULL;
-CREATE INDEX IF NOT EXISTS transactions_to_post ON transactions (item, posts_on)
-    WHERE posts_on IS NOT NULL;
 """
 
 
@@ -53,7 +48,8 @@ class Store:
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
             self.sql.execute(f"PRAGMA {pragma}")
         self.sql.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        self.sql.executescript(_SCHEMA)
+        self.sql.executescript(_TABLES)
+        make_indexes(self.sql)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
