@@ -13,6 +13,7 @@ from bankloom.core import clock
 from bankloom.core.errors import (
     BankloomError,
     DatabaseLostError,
+    DuplicateItemError,
     ExchangeInProgressError,
     PlaidRefusedError,
     PlaidUnreachableError,
@@ -86,7 +87,14 @@ def exchange(runtime: Runtime, asked: ExchangeRequest) -> Linked:
         return answer
     linker = find_linker(runtime, asked.public_token, named, asked.link_token)
     if not asked.allow_duplicate:
-        refuse_duplicate(runtime, linker)
+        try:
+            refuse_duplicate(runtime, linker)
+        except DuplicateItemError:
+            # Asked again: a twin call may have stored this very token's Item meanwhile.
+            answer = _answer_from_record(runtime, token_hash, asked.product, named)
+            if answer:
+                return answer
+            raise
     attempt = _claim(runtime, asked.public_token, asked.product, linker)
     if attempt is None:
         return _wait_for_twin(runtime, token_hash, asked.product, named)
