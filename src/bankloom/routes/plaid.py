@@ -30,23 +30,31 @@ UserFilter = Annotated[
 Amount = Annotated[Decimal | None, Query(allow_inf_nan=False)]
 
 
-@router.post("/link-token", response_model=shapes.LinkTokenAnswer, responses=shapes.errors(502))
+@router.post(
+    "/link-token", response_model=shapes.LinkTokenAnswer, responses=shapes.errors(404, 502)
+)
 def create_link_token(
-    body: shapes.LinkTokenRequest, runtime: RuntimeDep, _caller: CallerDep
+    body: shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep
 ) -> dict[str, str]:
     """Make one link token for every product asked for."""
+    with runtime.database.session() as session:
+        caller.person(session, body.user_id)
     token = open_link.create_link_token(runtime, body.user_id, body.products)
     return {"link_token": token}
 
 
-@router.post("/exchange", response_model=shapes.ExchangeAnswer, responses=shapes.errors(409, 502))
+@router.post(
+    "/exchange", response_model=shapes.ExchangeAnswer, responses=shapes.errors(404, 409, 502)
+)
 def exchange(
-    body: shapes.ExchangeRequest, runtime: RuntimeDep, _caller: CallerDep, response: Response
+    body: shapes.ExchangeRequest, runtime: RuntimeDep, caller: CallerDep, response: Response
 ) -> dict[str, str]:
     """Exchange a public token; call it once for each product, with the same token."""
     response.headers["Cache-Control"] = "no-store"
+    with runtime.database.session() as session:
+        user_name = caller.person(session, body.user_id)
     asked = link_item.ExchangeRequest(
-        body.public_token, body.product, body.user_id, body.link_token, body.allow_duplicate
+        body.public_token, body.product, user_name, body.link_token, body.allow_duplicate
     )
     return link_item.exchange(runtime, asked)._asdict()
 

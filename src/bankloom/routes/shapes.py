@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from bankloom.services.api_access import EVERYONE
+
 TEXT_MAX = 512
 
 
@@ -28,6 +30,15 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=TEXT_MAX, strict=True),
     AfterValidator(_storable),
 ]
+
+
+def _one_person(text: str) -> str:
+    if text == EVERYONE:
+        raise ValueError("must name one person; * stands for everyone")
+    return text
+
+
+UserId = Annotated[Text, AfterValidator(_one_person)]
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 
 
@@ -40,7 +51,7 @@ class Request(BaseModel):
 class LinkTokenRequest(Request):
     """Open Link for a person."""
 
-    user_id: Text = Field(description="Your own id of the person; any text.")
+    user_id: UserId = Field(description="Your own id of the person; any text.")
     products: list[Text] = Field(
         ["transactions"], max_length=32, description="What Link is to ask consent for."
     )
@@ -57,7 +68,7 @@ class ExchangeRequest(Request):
 
     public_token: Text
     product: Text
-    user_id: Text | None = Field(None, description="Whose it is, if you know.")
+    user_id: UserId | None = Field(None, description="Whose it is, if you know.")
     link_token: Text | None = Field(None, description="The link token it came from, if you know.")
     allow_duplicate: bool = Field(default=False, description="Link these accounts a second time.")
 

@@ -50,6 +50,18 @@ class Caller:
             return NOBODY
         return self.user_id
 
+    def person(self, session: Session, asked: str | None) -> str | None:
+        """Return the name of whom a request acts for: the key's own user, or whom it asked for.
+
+        Errors: `NotFoundError` where the key belongs to another user.
+        """
+        if self.user_id is None:
+            return asked
+        name = session.get_one(User, self.user_id).name
+        if asked not in {None, name}:
+            raise NotFoundError("This key reaches one user only, and it is not that one.")
+        return name
+
     def item(self, session: Session, item_id: str | None, token_hash: str | None) -> Item:
         """Return an Item that the caller may touch. Errors: `NotFoundError`."""
         found = (
