@@ -1,4 +1,4 @@
-"""What the tests share: a database of their own, the service in a thread or a process, and a person who links."""
+"""What the tests share: the service in a thread or a process, a caller of it, a person who links."""
 
 from __future__ import annotations
 
@@ -51,12 +51,15 @@ class Api:
         self.client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def get(self, path: str, **params: Any) -> httpx.Response:
+        """GET with these query parameters."""
         return self.client.get(path, params=params)
 
     def post(self, path: str, **body: Any) -> httpx.Response:
+        """POST these fields as JSON."""
         return self.client.post(path, json=body)
 
     def link_token(self, user: str = "ada", products: list[str] | None = None) -> str:
+        """Open Link for a person."""
         answer = self.post("/plaid/link-token", user_id=user, products=products or ["transactions"])
         assert answer.status_code == 200, answer.text
         token: str = answer.json()["link_token"]
@@ -75,10 +78,12 @@ class Api:
         return item_id
 
     def sync(self, item_id: str, **options: Any) -> dict[str, Any]:
+        """Sync the Item and return the answer, whatever its status."""
         body: dict[str, Any] = self.post("/plaid/sync", item_id=item_id, **options).json()
         return body
 
     def accounts(self, **params: Any) -> list[dict[str, Any]]:
+        """List accounts."""
         answer = self.get("/plaid/accounts", **params)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()
@@ -154,6 +159,7 @@ class ServiceProcess:
         self.start()
 
     def start(self) -> None:
+        """Start, or start again, and wait until it answers."""
         command = [sys.executable, "-c", "from bankloom.cli import main; main()", "serve"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", *self._arguments],
@@ -187,9 +193,11 @@ class ServiceProcess:
             return False
 
     def kill(self) -> None:
+        """End it as a crash would."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
+        """Ask it to leave and return its exit code."""
         return self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> int:
