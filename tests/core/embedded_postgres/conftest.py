@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -182,11 +183,13 @@ def _is_below(words: list[str], homes: list[Path]) -> bool:
 
 
 def _remove(place: Path) -> None:
-    """Kill what still runs there and remove it, with the folders it names elsewhere."""
-    for server in _servers(place):
-        for process in (server, *server.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+    """End what still runs there and remove it, with the folders it names elsewhere."""
+    servers = _servers(place)
+    for server in servers:
+        server.send_signal(signal.SIGQUIT)  # unlike SIGKILL, it gives shared memory back
+    _, alive = psutil.wait_procs(servers, timeout=10)
+    for server in alive:
+        server.kill()
     named = [*place.rglob("home.txt"), *place.rglob("socket.txt")]
     for folder in [Path(record.read_text().strip()) for record in named]:
         shutil.rmtree(folder, ignore_errors=True)
