@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced 
 	@$(BIN)/bankloom demo $(ARGS)
 
 test: setup ## every test
-	@$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 check: setup ## formatting, lint, types, import directions
 	$(BIN)/ruff format --check .

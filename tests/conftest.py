@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+import outside_server
 from bankloom import migrations
 from bankloom.core.db import Database
 from bankloom.core.embedded_postgres import EmbeddedPostgres
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
     from harness import Api
+    from outside_server import OutsideServer
 
 _numbers = itertools.count(1)
 
@@ -46,13 +48,33 @@ def _passable(folder: Path) -> Path:
 
 
 @pytest.fixture
-def database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
-    """The URL of a fresh copy of the migrated database."""
+def embedded_database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a fresh copy of the migrated database, on the embedded server."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE bankloom OWNER bankloom')
         yield cluster.url.replace("/bankloom?", f"/{name}?")
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(embedded_database_url: str) -> str:
+    """The database of a test; the flows give it another meaning."""
+    return embedded_database_url
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[OutsideServer]:
+    """A server of the oldest supported major, apart from the embedded one."""
+    with outside_server.outside_server() as server:
+        yield server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what this run left out."""
+    if not outside_server.is_available():
+        terminalreporter.section("a part was not run", sep="!", red=True, bold=True)
+        terminalreporter.line(outside_server.NOT_RUN, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

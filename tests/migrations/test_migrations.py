@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import threading
+from importlib.resources import files
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from procrastinate.schema import SchemaManager
+from sqlalchemy import create_engine, make_url, text
+
+from bankloom import migrations
+from bankloom.core.db import SCHEMA, Database
+from bankloom.core.errors import ConfigurationError
+from bankloom.models import Base
+
+
+@pytest.fixture
+def database(empty_database_url: str) -> Database:
+    return Database(empty_database_url)
+
+
+def test_the_migrations_lead_to_the_models(database: Database, empty_database_url: str) -> None:
+    """A migrated database is exactly what the models describe."""
+    migrations.upgrade(database)
+    database.close()
+    # Another search path than ours, so that the reflected tables carry their schema as the models do.
+    plain = create_engine(
+        make_url(empty_database_url).set(drivername="postgresql+psycopg"),
+        connect_args={"options": "-c search_path=pg_catalog"},
+    )
+    with plain.connect() as connection:
+        options = {
+            "include_schemas": True,
+            "include_name": lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+            "version_table_schema": SCHEMA,
+            "compare_server_default": True,
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+    plain.dispose()
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    """A current database is left alone, data included."""
+    migrations.upgrade(database)
+    with database.session() as session:
+        session.execute(text("INSERT INTO users (name) VALUES ('ada')"))
+    migrations.upgrade(database)
+    with database.session() as session:
+        assert session.execute(text("SELECT name FROM users")).scalars().all() == ["ada"]
+    database.close()
+
+
+def test_many_processes_may_start_at_once(database: Database) -> None:
+    """Of several migrators at the same moment one does the work and none fails."""
+    failures: list[BaseException] = []
+
+    def migrate() -> None:
+        try:
+            migrations.upgrade(database)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    database.close()
+
+
+def test_a_newer_database_is_refused(database: Database) -> None:
+    """An older Bankloom does not touch a database that a newer one has made."""
+    migrations.upgrade(database)
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer Bankloom"):
+        migrations.upgrade(database)
+    database.close()
+
+
+def test_the_engines_schema_is_the_installed_engines() -> None:
+    """The copy of the job engine's SQL is that of the locked version; an upgrade needs a migration."""
+    copy = (
+        files("bankloom.migrations").joinpath("engine/procrastinate_3_10_0.sql").read_text("utf-8")
+    )
+    assert copy == SchemaManager.get_schema()

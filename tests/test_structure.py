@@ -1,0 +1,44 @@
+"""The house rules that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from importlinter import cli
+
+ROOT = Path(__file__).parent.parent
+SOURCES = [
+    path
+    for folder in ("src", "platypus/src")
+    for path in (ROOT / folder).rglob("*.py")
+    if "versions" not in path.parts
+]
+
+
+def test_imports_point_one_way() -> None:
+    """cli > app > worker > routes > services > models > core, and the two products never meet."""
+    assert cli.lint_imports(config_filename=str(ROOT / ".importlinter"), no_cache=True) == 0
+
+
+def test_every_module_says_what_it_holds() -> None:
+    """A reader of the file list alone can say where a change belongs."""
+    silent = [str(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
+
+
+def test_a_file_is_one_idea() -> None:
+    """No module grows beyond 300 lines."""
+    long = [str(path) for path in SOURCES if len(path.read_text().splitlines()) > 300]
+    assert long == []
+
+
+def test_the_names_of_the_contract_are_importable() -> None:
+    """`services.plaid_client`, `models.Account` and `models.Transaction` keep their names."""
+    from bankloom.models import Account, Transaction
+    from bankloom.routes import plaid
+    from bankloom.services import plaid_client
+
+    assert {Account.__tablename__, Transaction.__tablename__} == {"accounts", "transactions"}
+    assert plaid.router.prefix == "/plaid"
+    assert plaid_client.PlaidClient.__name__ == "PlaidClient"
