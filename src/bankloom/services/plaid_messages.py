@@ -174,7 +174,7 @@ class RemovedTransaction(Struct):
     """Spec `RemovedTransaction`."""
 
     transaction_id: str
-    account_id: str = ""
+    account_id: str | None = None
 
 
 class SyncPage(Struct):

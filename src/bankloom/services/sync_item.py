@@ -218,13 +218,17 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
 
 
 def _hand_over(run: Run) -> None:
-    """Discard the run's work. Where only its token was rotated, ask for another run."""
+    """Discard the run's work. Where only its token was rotated, ask for another run.
+
+    That one supersedes this one when it begins, so that whoever waits for this run gets its answer.
+    """
     log.info("Item %s: run %s was superseded", run.item.item_id, run.id)
     with run.runtime.database.session() as session:
         item = Item.lock(session, run.item.item_id)
         if item is not None and item.run_id == run.id:
             request(session, item.item_id, "takeover")
-        SyncRun.end(session, run.id, RunStatus.SUPERSEDED)
+        else:
+            SyncRun.end(session, run.id, RunStatus.SUPERSEDED)
 
 
 def _next_due(runtime: Runtime, item_id: str) -> datetime | None:

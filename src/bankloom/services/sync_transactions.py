@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,18 +85,31 @@ def _never_still() -> PlaidRefusedError:
 
 
 def _pull_once(run: Run, tag: ItemProduct, update: Update, known_accounts: set[str]) -> Update:
-    plaid = run.runtime.plaid
     update.cursor = "" if update.rebuild else tag.cursor
     with run.hold() as session:
         staging.empty(session, run.id)
-    has_more = True
-    while has_more:
-        run.stop_if_asked()
-        page = plaid.transactions_sync(run.access_token, update.cursor)
+    for page in _pages(run, update.cursor):
         _stage(run, tag, update, page, known_accounts)
-        update.cursor, has_more = page.next_cursor, page.has_more
+        update.cursor = page.next_cursor
         update.status = page.transactions_update_status
     return update
+
+
+def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
+    """Give every page since the cursor. The next one is on its way while this one is staged.
+
+    That waiting, for Plaid here and for the database there, is half the time of a first sync.
+    """
+    pull = run.runtime.plaid.transactions_sync
+    with ThreadPoolExecutor(1, "next-page") as ahead:
+        has_more = True
+        coming = ahead.submit(pull, run.access_token, cursor)
+        while has_more:
+            run.stop_if_asked()
+            page = coming.result()
+            if has_more := page.has_more:
+                coming = ahead.submit(pull, run.access_token, page.next_cursor)
+            yield page
 
 
 def _stage(
@@ -124,7 +138,7 @@ def _rows(run_id: uuid.UUID, page_number: int, page: SyncPage) -> Iterator[tuple
             number += 1
     nothing = (None,) * 13
     for removed in page.removed:
-        ids = (removed.transaction_id, removed.account_id)
+        ids = (removed.transaction_id, removed.account_id or "")
         yield (run_id, page_number, number, staging.REMOVED, *ids, *nothing)
         number += 1
 

@@ -12,7 +12,7 @@ from procrastinate.jobs import Status
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, transaction_staging
-from bankloom.services import jobs, link_item, sync_item
+from bankloom.services import finish_exchanges, jobs, sync_item
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +61,7 @@ def housekeeping(runtime: Runtime) -> None:
     with runtime.database.session() as session:
         for item_id in ItemProduct.due_items(session, clock.now(), DUE_ITEMS_MAX):
             jobs.later(session, item_id)
-    link_item.retry_left_over_claims(runtime)
+    finish_exchanges.now(runtime)
     with runtime.database.session() as session:
         transaction_staging.sweep(session)
 

@@ -399,12 +399,6 @@ def create_tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"],
-            ["bankloom.accounts.account_id"],
-            name=op.f("transactions_account_id_fkey"),
-            onupdate="CASCADE",
-        ),
         sa.PrimaryKeyConstraint("transaction_id", name=op.f("transactions_pkey")),
         schema="bankloom",
     )
