@@ -6,7 +6,11 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
-from bankloom.core.errors import ExchangeInProgressError, UnknownPublicTokenError
+from bankloom.core.errors import (
+    DuplicateItemError,
+    ExchangeInProgressError,
+    UnknownPublicTokenError,
+)
 from bankloom.models import ClaimState, ExchangeClaim, Item
 from bankloom.services.exchange_token import Exchange, Linked, add_tag
 from bankloom.services.find_linker import Linker, find_linker, named_linker, refuse_duplicate
