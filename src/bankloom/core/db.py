@@ -48,6 +48,7 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         if embedded is not None:

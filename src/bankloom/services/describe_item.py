@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
+from bankloom.core.errors import PlaidRefusedError
 from bankloom.models import Institution, Item
 
 if TYPE_CHECKING:
     from bankloom.services.fence import Run
+    from bankloom.services.plaid_messages import PlaidItem
+
+log = logging.getLogger(__name__)
 
 
 def now(run: Run) -> None:
@@ -20,7 +25,7 @@ def now(run: Run) -> None:
     told = plaid.item_get(run.access_token)
     if told.webhook != webhook and webhook is not None:
         plaid.item_webhook_update(run.access_token, webhook)
-    institution = _institution(run, told.institution_id)
+    institution = _institution(run, told)
     with run.hold() as session:
         if institution:
             Institution.put(session, institution)
@@ -32,15 +37,22 @@ def now(run: Run) -> None:
         item.described_at = clock.now()
 
 
-def _institution(run: Run, institution_id: str | None) -> Institution | None:
-    if institution_id is None:
+def _institution(run: Run, item: PlaidItem) -> Institution | None:
+    """Describe the institution; one that Plaid won't describe keeps nobody from their money."""
+    if item.institution_id is None:
         return None
-    told, payload = run.runtime.plaid.institutions_get_by_id(institution_id)
+    at = clock.now()
+    try:
+        told, payload = run.runtime.plaid.institutions_get_by_id(item.institution_id)
+    except PlaidRefusedError as error:
+        log.warning("Institution %s is not described: %s", item.institution_id, error.message)
+        name = item.institution_name or item.institution_id
+        return Institution(institution_id=item.institution_id, name=name, updated_at=at)
     return Institution(
-        institution_id=institution_id,
+        institution_id=item.institution_id,
         name=told.name,
         url=told.url,
         primary_color=told.primary_color,
         payload=payload,
-        updated_at=clock.now(),
+        updated_at=at,
     )

@@ -196,8 +196,8 @@ def _settle_failure(run: Run, tags: list[ItemProduct], error: BankloomError) -> 
             ItemProduct.move_lease(session, tag, run.leases[tag.product], due)
         if what is Remedy.RELINK:
             session.get_one(Item, run.item.item_id).error_code = reason["error_code"]
-    status = RunStatus.NEEDS_RELINK if what is Remedy.RELINK else RunStatus.FAILED
-    return Outcome(status, reason)
+    in_link = what in {Remedy.RELINK, Remedy.CONSENT_NEEDED}
+    return Outcome(RunStatus.NEEDS_RELINK if in_link else RunStatus.FAILED, reason)
 
 
 def _reason(error: BankloomError) -> dict[str, Any]:
