@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import procrastinate
 from procrastinate.jobs import Status
+from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, transaction_staging
 from bankloom.services import finish_exchanges, jobs, sync_item
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from procrastinate import JobContext
@@ -42,7 +44,7 @@ def run_item(context: JobContext, item_id: str) -> None:
     """Bring every due product of the Item up to date."""
     runtime = runtime_of(context)
     should_stop = context.additional_context["should_stop"]
-    wake_soon(runtime, item_id, sync_item.now(runtime, item_id, should_stop))
+    wake_soon(runtime, item_id, sync_item.now(runtime, item_id, should_stop), should_stop)
 
 
 async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the engine gives it
@@ -81,20 +83,28 @@ def take_over(runtime: Runtime, job: Job) -> None:
             sync_item.request(session, item_id, "takeover")
 
 
-def wake_soon(runtime: Runtime, item_id: str, due_at: datetime | None) -> None:
+def wake_soon(
+    runtime: Runtime, item_id: str, due_at: datetime | None, should_stop: Callable[[], bool]
+) -> None:
     """Wake the engine for an Item that is due before the next tick; if this is lost, the tick does."""
     if due_at is None:
         return
     seconds = (due_at - clock.now()).total_seconds()
     if seconds < TICK_SECONDS:
-        timer = threading.Timer(max(seconds, 0), _wake, (runtime, item_id))
+        timer = threading.Timer(max(seconds, 0), _wake, (runtime, item_id, should_stop))
         timer.daemon = True
         timer.start()
 
 
-def _wake(runtime: Runtime, item_id: str) -> None:
-    with runtime.database.session() as session:
-        jobs.later(session, item_id)
+def _wake(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> None:
+    """Queue the Item, unless the worker has left: a closed database must not be opened again."""
+    if should_stop():
+        return
+    try:
+        with runtime.database.session() as session:
+            jobs.later(session, item_id)
+    except SQLAlchemyError as error:
+        log.warning("Item %s was not woken, the tick will do it: %s", item_id, error)
 
 
 def runtime_of(context: JobContext) -> Runtime:
