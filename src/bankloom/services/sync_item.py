@@ -212,9 +212,10 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
     log.error("Item %s was not synced: %s", item_id, error.message)
     at = clock.now()
     with runtime.database.session() as session:
+        # In the order of `request`: tags before runs, or the two could wait for each other.
+        ItemProduct.make_due(session, item_id, SYNCED_PRODUCTS, at + REFUSED_WAIT)
         run_id = SyncRun.queue(session, item_id, "schedule", at)
         SyncRun.end(session, run_id, RunStatus.FAILED, **_reason(error))
-        ItemProduct.make_due(session, item_id, SYNCED_PRODUCTS, at + REFUSED_WAIT)
 
 
 def _hand_over(run: Run) -> None:
