@@ -115,7 +115,7 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     )
 
 
-@router.post("/sync", response_model=shapes.SyncAnswer, responses=shapes.errors(404, 409, 502))
+@router.post("/sync", response_model=shapes.SyncAnswer, responses=shapes.sync_answers())
 async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
     """Ask for a run of the Item and wait for it: 202 where it has not ended within 25 s."""
     run_id = await asyncio.to_thread(_request_run, runtime, caller, body)

@@ -217,3 +217,13 @@ class ErrorAnswer(BaseModel):
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of these error statuses."""
     return {status: {"model": ErrorAnswer} for status in (400, 401, 413, 422, *statuses)}
+
+
+def sync_answers() -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of what a sync may answer: also its failures tell of the run."""
+    told: dict[int | str, dict[str, Any]] = {
+        202: {"description": "queued: not ended yet, or not waited for"},
+        409: {"description": "needs_relink: send the person through Link's update mode"},
+        502: {"description": "failed: Plaid refused or could not be reached; see error"},
+    }
+    return errors(404) | {status: each | {"model": SyncAnswer} for status, each in told.items()}
