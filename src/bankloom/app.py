@@ -13,7 +13,7 @@ from bankloom import migrations
 from bankloom.routes import errors, health, items, plaid
 from bankloom.services.api_access import first_key
 from bankloom.services.runtime import Runtime
-from bankloom.worker import EmbeddedWorker
+from bankloom.worker import WorkerThread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,7 +44,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             if with_worker:
-                with EmbeddedWorker(runtime) as worker:
+                with WorkerThread(runtime) as worker:
                     app.state.worker = worker
                     yield
             else:

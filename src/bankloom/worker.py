@@ -23,17 +23,23 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # after a lock is freed, the next job of that Item starts at the next poll
 HEARTBEAT_SECONDS = 2.0
-LEAVE_SECONDS = 8.0  # bodies stop between two pages; with the rest, SIGTERM takes under 10 s
+LEAVE_SECONDS = (
+    5.0  # bodies stop between two pages; with the web side's grace, SIGTERM takes under 10 s
+)
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 
-class EmbeddedWorker:
-    """The engine in a thread of its own, for `serve`; a context manager."""
+class WorkerThread:
+    """The engine in a thread of its own; a context manager.
+
+    A job that waits for Plaid's answer can't be interrupted, so leaving waits for it only so
+    long: what it did not commit is another worker's, and its own commits would find the fence.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._supervisor = Supervisor(runtime)
-        self._thread = threading.Thread(target=self._supervisor.run, name="worker")
+        self._thread = threading.Thread(target=self._supervisor.run, name="worker", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -46,7 +52,14 @@ class EmbeddedWorker:
         trace: TracebackType | None,
     ) -> None:
         self._supervisor.stop()
-        self._thread.join()
+        self._thread.join(LEAVE_SECONDS)
+        if self.is_stuck:
+            log.warning("A job still waits for an answer; it is left, and will be taken over")
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a job outlived the worker's leave."""
+        return self._thread.is_alive()
 
     @property
     def alive(self) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import socket
+import threading
 from typing import Annotated
 
 import typer
@@ -12,9 +15,9 @@ import uvicorn
 from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
-from bankloom.worker import Supervisor
+from bankloom.worker import WorkerThread
 
-GRACE_SECONDS = 5
+GRACE_SECONDS = 3
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
@@ -30,13 +33,17 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
     typer.echo(f"Bankloom is listening on http://{host}:{listener.getsockname()[1]}")
     if new_key:
         typer.echo(f"Your service key, shown only this once: {new_key}")
+    app = create_app(runtime, with_worker=with_worker)
     config = uvicorn.Config(
-        create_app(runtime, with_worker=with_worker),
+        app,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        _leave(app.state.worker)
 
 
 def worker() -> None:
@@ -44,13 +51,22 @@ def worker() -> None:
     settings = Settings()
     logs.configure(settings.log_level)
     runtime = open_runtime(settings)
-    supervisor = Supervisor(runtime)
+    asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stop())
+        signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        supervisor.run()
+        with WorkerThread(runtime) as thread:
+            asked_to_stop.wait()
     finally:
         runtime.close()
+    _leave(thread)
+
+
+def _leave(thread: WorkerThread | None) -> None:
+    """End the process where a job is stuck: Python itself would wait for the job's thread."""
+    if thread is not None and thread.is_stuck:
+        logging.shutdown()
+        os._exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:
