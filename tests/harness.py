@@ -221,6 +221,7 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "BANKLOOM_API_KEY": API_KEY,
         "BANKLOOM_LEASE_SECONDS": str(settings.lease_seconds),
         "BANKLOOM_WORKER_SILENT_SECONDS": str(settings.worker_silent_seconds),
+        "BANKLOOM_LOG_LEVEL": settings.log_level,
     }
     if settings.database_url:
         environment["BANKLOOM_DATABASE_URL"] = settings.database_url.get_secret_value()
