@@ -50,14 +50,18 @@ class Keyring:
 
         Errors: `ConfigurationError` that never quotes the text, since it holds the keys.
         """
-        keys = dict(
-            _parse_entry(entry) for entry in text.replace("\n", ",").split(",") if entry.strip()
-        )
+        entries = [entry for entry in text.replace("\n", ",").split(",") if entry.strip()]
+        keys: dict[str, bytes] = {}
+        for number, entry in enumerate(entries, start=1):
+            name, key = _parse_entry(number, entry)
+            if name in keys:
+                raise ConfigurationError(f"The keyring names two keys alike (entry {number}).")
+            keys[name] = key
         index_key = keys.pop(INDEX_KEY_NAME, None)
         if index_key is None:
             raise ConfigurationError(
-                "BANKLOOM_ENCRYPTION_KEYS has no entry named 'index'. It needs one data key and "
-                "the index key: 'main:<base64 of 32 bytes>,index:<base64 of 32 bytes>'."
+                "The keyring has no key named 'index'. It needs one data key and the index key: "
+                "'main:<base64 of 32 bytes>,index:<base64 of 32 bytes>'."
             )
         return cls(keys, index_key)
 
@@ -77,21 +81,22 @@ class Keyring:
 
     def open(self, sealed: str, bound_to: str) -> str:
         """Decrypt what `seal` made. Errors: `SealBrokenError`."""
-        version, name, body = sealed.split(".", 2)
-        if version != _VERSION or name not in self._ciphers:
+        version, name, body = [*sealed.split(".", 2), "", ""][:3]
+        if version != _VERSION:
+            raise SealBrokenError
+        if name not in self._ciphers:
             raise SealBrokenError(
                 f"A stored secret was sealed under the key '{name}', which is not in the keyring. "
                 "Give that key back through BANKLOOM_ENCRYPTION_KEYS or the keyring file."
             )
-        raw = base64.b64decode(body)
         try:
-            return (
-                self._ciphers[name]
-                .decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound_to.encode())
-                .decode()
+            raw = base64.b64decode(body, validate=True)
+            opened = self._ciphers[name].decrypt(
+                raw[:NONCE_BYTES], raw[NONCE_BYTES:], bound_to.encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealBrokenError from error
+        return opened.decode()
 
     def hash(self, secret: str) -> str:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
@@ -102,7 +107,7 @@ def _fresh_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-def _parse_entry(entry: str) -> tuple[str, bytes]:
+def _parse_entry(number: int, entry: str) -> tuple[str, bytes]:
     name, _, text = entry.strip().partition(":")
     try:
         key = base64.b64decode(text, validate=True)
@@ -110,7 +115,7 @@ def _parse_entry(entry: str) -> tuple[str, bytes]:
         key = b""
     if len(key) != KEY_BYTES or not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigurationError(
-            f"The encryption key named '{name[:20]}' is not 'name:<base64 of 32 bytes>'. Make one "
-            "with: python3 -c 'import os,base64;print(base64.b64encode(os.urandom(32)).decode())'"
+            f"Key {number} of the keyring is not 'name:<base64 of 32 bytes>'. Make one with: "
+            "python3 -c 'import os,base64;print(base64.b64encode(os.urandom(32)).decode())'"
         )
     return name, key

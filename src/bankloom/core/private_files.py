@@ -17,7 +17,8 @@ def read_or_create(path: Path, fresh: str) -> str:
     """
     if not path.exists():
         _create(path, fresh)
-    return path.read_text(encoding="ascii")
+    # What is no ASCII is not ours; whoever parses the text says so better than a decoder does.
+    return path.read_text(encoding="ascii", errors="replace")
 
 
 def _create(path: Path, text: str) -> None:
