@@ -48,7 +48,7 @@ def psql(
 
 
 def _open() -> Runtime:
-    settings = Settings()
+    settings = Settings.read()
     logs.configure("warning")
     runtime = Runtime.open(settings)
     migrations.upgrade(runtime.database)

@@ -26,7 +26,7 @@ WithWorker = Annotated[bool, typer.Option(help="Run the job engine in this proce
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorker = True) -> None:
     """Serve the API, with the job engine beside it."""
-    settings = Settings()
+    settings = Settings.read()
     logs.configure(settings.log_level)
     listener = _listen(host, port)
     runtime, new_key = start(settings)
@@ -48,7 +48,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
 
 def worker() -> None:
     """Run the job engine alone; start as many as you like, on as many machines."""
-    settings = Settings()
+    settings = Settings.read()
     logs.configure(settings.log_level)
     runtime = open_runtime(settings)
     asked_to_stop = threading.Event()

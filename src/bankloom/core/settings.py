@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bankloom.core.errors import ConfigurationError
 
 PLAID_HOSTS = {
     "sandbox": "https://sandbox.plaid.com",
     "production": "https://production.plaid.com",
 }
+
+_COMMON = SettingsConfigDict(
+    env_file=".env",
+    env_ignore_empty=True,  # `NAME=` in a compose file means that nothing was set
+    extra="ignore",
+    hide_input_in_errors=True,  # the input may be a secret
+)
 
 
 def _default_data_dir() -> Path:
@@ -21,7 +30,7 @@ def _default_data_dir() -> Path:
 class PlaidSettings(BaseSettings):
     """How we speak to Plaid. Environment variables start with `PLAID_`."""
 
-    model_config = SettingsConfigDict(env_prefix="PLAID_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PLAID_", **_COMMON)
 
     client_id: str = Field("", description="Your Plaid client id, from the Dashboard.")
     secret: SecretStr = Field(SecretStr(""), description="The secret of that environment.")
@@ -52,9 +61,9 @@ class PlaidSettings(BaseSettings):
     @field_validator("country_codes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            [code.strip().upper() for code in value.split(",")] if isinstance(value, str) else value
-        )
+        if not isinstance(value, str):
+            return value
+        return [code.strip().upper() for code in value.split(",") if code.strip()]
 
     @property
     def host(self) -> str:
@@ -65,7 +74,7 @@ class PlaidSettings(BaseSettings):
 class Settings(BaseSettings):
     """How the service runs. Environment variables start with `BANKLOOM_`."""
 
-    model_config = SettingsConfigDict(env_prefix="BANKLOOM_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BANKLOOM_", **_COMMON)
 
     plaid: PlaidSettings = Field(default_factory=PlaidSettings, exclude=True)
     database_url: SecretStr | None = Field(
@@ -80,7 +89,9 @@ class Settings(BaseSettings):
         description="How Plaid reaches this service; the webhook URL is this + /plaid/webhook.",
     )
     api_key: SecretStr | None = Field(
-        None, description="The service key, at least 16 characters; unset: made at the first start."
+        None,
+        min_length=16,
+        description="The service key, at least 16 characters; unset: made at the first start.",
     )
     encryption_keys: SecretStr | None = Field(
         None, description="The keyring; unset: the file keyring in the data folder."
@@ -105,18 +116,27 @@ class Settings(BaseSettings):
         "info", description="The least severe level that is logged."
     )
 
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment and `.env`. Errors: `ConfigurationError`, naming each bad variable."""
+        try:
+            return cls()
+        except ValidationError as error:
+            prefix = "PLAID_" if error.title == PlaidSettings.__name__ else "BANKLOOM_"
+            raise ConfigurationError(_complaint(prefix, error)) from None
+
     @field_validator("public_url")
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
 
-    @model_validator(mode="after")
-    def _key_is_long_enough(self) -> Self:
-        if self.api_key and len(self.api_key.get_secret_value()) < 16:  # noqa: PLR2004 - documented above
-            raise ValueError("BANKLOOM_API_KEY must be at least 16 characters long")
-        return self
-
     @property
     def webhook_url(self) -> str | None:
         """Where Plaid is to send webhooks, or None where no public URL is known."""
         return f"{self.public_url}/plaid/webhook" if self.public_url else None
+
+
+def _complaint(prefix: str, error: ValidationError) -> str:
+    """Say which variables are wrong and why, without their values."""
+    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+    return " ".join(f"{prefix}{str(each['loc'][0]).upper()}: {each['msg']}." for each in wrong)
