@@ -7,10 +7,13 @@ import re
 import sys
 
 _TOKEN = re.compile(
-    r"\b((?:access|public|link|asset-report)-(?:sandbox|production|development)-)[0-9A-Za-z-]+"
+    r"\b((?:access|public|link|processor|asset-report)-(?:sandbox|production|development)-)"
+    r"[0-9A-Za-z-]+"
 )
+_SERVICE_KEY = re.compile(r"\b(bl_[0-9a-f]{8}_)[\w-]+")
 _BEARER = re.compile(r"(?i)(bearer\s+)\S+")
-_DATABASE_PASSWORD = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^:/@\s]*:)[^@\s]+@")
+_URL_PASSWORD = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^:/@\s]*:)[^@\s]+@")
+_CONNECTION_PASSWORD = re.compile(r"(\bpassword=)(?:'(?:[^'\\]|\\.)*'|[^\s'\"&]+)")
 _NOISY = ("plaid", "urllib3", "procrastinate", "alembic", "sqlalchemy.engine", "uvicorn.access")
 
 
@@ -18,7 +21,9 @@ def redact(text: str) -> str:
     """Black out tokens, bearer keys and database passwords in `text`."""
     text = _TOKEN.sub(r"\1***", text)
     text = _BEARER.sub(r"\1***", text)
-    return _DATABASE_PASSWORD.sub(r"\1***@", text)
+    text = _SERVICE_KEY.sub(r"\1***", text)
+    text = _URL_PASSWORD.sub(r"\1***@", text)
+    return _CONNECTION_PASSWORD.sub(r"\1***", text)
 
 
 class RedactingFormatter(logging.Formatter):
