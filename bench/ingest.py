@@ -1,0 +1,44 @@
+"""How fast a first history is taken in: ours beside the usual way and beside the floor, in turns."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+import floor
+import ours
+import typical
+from children import in_child
+from figures import Figure
+from pages_server import access_token
+from progress import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from servers import Server
+
+_UNIT = "transactions/s"
+
+
+def measure(url: str, server: Server, rounds: int, rows: int, typical_rows: int) -> list[Figure]:
+    """Return the two ratios; `typical_rows` may be few, for its rate does not depend on them."""
+    usual = _rate(url, server, typical.ingest, typical_rows)
+    pairs = [
+        (_rate(url, server, ours.ingest, rows), _rate(url, server, floor.ingest, rows))
+        for _ in range(rounds)
+    ]
+    rate = statistics.median(our for our, _ in pairs)
+    least = statistics.median(bare for _, bare in pairs)
+    ratio = statistics.median(our / bare for our, bare in pairs)
+    return [
+        Figure("ingest_vs_typical", rate, _UNIT, usual, rate / usual),
+        Figure("ingest_vs_floor", rate, _UNIT, least, ratio),
+    ]
+
+
+def _rate(url: str, server: Server, ingest: Callable[[str, str, str], float], rows: int) -> float:
+    with server.fresh_database() as database_url:
+        seconds: float = in_child(ingest, url, database_url, access_token(rows)).value
+    say(f"{ingest.__module__}: {rows:,} transactions, {rows / seconds:,.0f} a second")
+    return rows / seconds

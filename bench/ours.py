@@ -1,0 +1,80 @@
+"""Our side: the real sync of an Item, from its first request to committed rows."""
+
+from __future__ import annotations
+
+import base64
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from bankloom.core import clock
+from bankloom.core.settings import PlaidSettings, Settings
+from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun, User
+from bankloom.services import sync_item
+from bankloom.services.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ITEM_ID = "the-item-of-the-bench"
+_KEY = base64.b64encode(bytes(32)).decode()
+_KEYRING = f"main:{_KEY},index:{_KEY}"  # one for all processes: a later one opens the token again
+
+
+def ingest(pages_url: str, database_url: str, access_token: str) -> float:
+    """Link an Item and run its first sync; return the seconds of the run."""
+    with opened(pages_url, database_url) as runtime:
+        put_item(runtime, access_token)
+        return timed_sync(runtime)
+
+
+@contextmanager
+def opened(pages_url: str, database_url: str) -> Iterator[Runtime]:
+    """Open the service's parts over the pages server and a database."""
+    plaid = PlaidSettings(
+        client_id="bench", secret=SecretStr("bench"), base_url=pages_url, _env_file=None
+    )
+    settings = Settings(
+        plaid=plaid,
+        database_url=SecretStr(database_url),
+        encryption_keys=SecretStr(_KEYRING),
+        _env_file=None,
+    )
+    runtime = Runtime.open(settings)
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+def put_item(runtime: Runtime, access_token: str) -> None:
+    """Store an Item as an exchange would leave it."""
+    with runtime.database.session() as session:
+        user = User.get_or_create(session, "bench")
+        session.add(
+            Item(
+                item_id=ITEM_ID,
+                user_id=user.id,
+                access_token_sealed=runtime.keyring.seal(access_token, ITEM_ID),
+                access_token_hash=runtime.keyring.hash(access_token),
+                **runtime.plaid.world._asdict(),
+            )
+        )
+        session.flush()
+        ItemProduct.add(session, ITEM_ID, "transactions", ProductState.REQUESTED, None)
+
+
+def timed_sync(runtime: Runtime) -> float:
+    """Make the Item due, run it, and return the seconds of the run."""
+    with runtime.database.session() as session:
+        ItemProduct.make_due(session, ITEM_ID, sync_item.SYNCED_PRODUCTS, clock.now())
+    started = time.perf_counter()
+    sync_item.now(runtime, ITEM_ID, lambda: False)
+    seconds = time.perf_counter() - started
+    with runtime.database.session() as session:
+        run = SyncRun.last_of(session, ITEM_ID)
+        if run is None or run.status != RunStatus.SYNCED:
+            raise RuntimeError(f"the run did not sync: {run and run.error_message}")
+    return seconds
