@@ -58,6 +58,13 @@ def embedded_database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
+def reachable_dir() -> Iterator[Path]:
+    """An empty folder that every account can pass through, as an embedded server's must be."""
+    with tempfile.TemporaryDirectory(prefix="bankloom-test-", ignore_cleanup_errors=True) as folder:
+        yield _passable(Path(folder))
+
+
+@pytest.fixture
 def database_url(embedded_database_url: str) -> str:
     """The database of a test; the flows give it another meaning."""
     return embedded_database_url

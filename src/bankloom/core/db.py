@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
 from bankloom.core.embedded_postgres import EmbeddedPostgres
@@ -36,14 +37,24 @@ log = logging.getLogger(__name__)
 class Database:
     """One PostgreSQL database: an engine, its sessions, and the embedded server if it is ours.
 
-    `url` is a libpq URI; `embedded` is the started server that it leads to, or None.
+    `url` is a libpq URI; `embedded` is the started server that it leads to, or None. Errors:
+    `ConfigurationError` where it is no such URI.
     """
 
     def __init__(self, url: str, embedded: EmbeddedPostgres | None = None) -> None:
-        self.conninfo = make_conninfo(url, options=_OPTIONS, application_name="bankloom")
+        try:
+            self.conninfo = make_conninfo(url, options=_OPTIONS, application_name="bankloom")
+            address = make_url(url).set(drivername="postgresql+psycopg")
+        except (psycopg.ProgrammingError, ArgumentError, ValueError):
+            # Without its cause, which quotes the URL with its password.
+            raise ConfigurationError(
+                "BANKLOOM_DATABASE_URL is no PostgreSQL URL. It looks like "
+                "postgresql://USER:PASSWORD@HOST:PORT/NAME, where each special character of the "
+                "password is percent-encoded."
+            ) from None
         self.embedded = embedded
         self.engine = create_engine(
-            make_url(url).set(drivername="postgresql+psycopg"),
+            address,
             connect_args={"options": _OPTIONS, "application_name": "bankloom"},
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
@@ -67,7 +78,11 @@ class Database:
             for note in server.notes:
                 log.info("%s", note)
             database = cls(server.url, server)
-        database.check_version()
+        try:
+            database.check_version()
+        except BaseException:
+            database.close()
+            raise
         return database
 
     @contextmanager
@@ -84,7 +99,7 @@ class Database:
         except Exception as error:
             raise ConfigurationError(
                 "The database can't be reached. Check BANKLOOM_DATABASE_URL (host, port, name, user, "
-                f"password) and that the server runs. It said: {_last_line(error)}"
+                f"password) and that the server runs. It said: {_first_line(error)}"
             ) from error
         if version < OLDEST_SUPPORTED:
             raise ConfigurationError(
@@ -114,5 +129,5 @@ class Database:
             return psycopg.connect(*args, **kwargs)
 
 
-def _last_line(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).strip().splitlines()[-1]
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
