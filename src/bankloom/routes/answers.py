@@ -118,7 +118,7 @@ def read_page_cursor(text: str) -> tuple[dt.date, str]:
         after = dt.date.fromisoformat(day), transaction_id
     except (ValueError, binascii.Error) as error:
         raise InvalidRequestError(_FOREIGN_CURSOR) from error
-    if not transaction_id.isascii() or not transaction_id.isprintable():
+    if not (transaction_id and transaction_id.isascii() and transaction_id.isprintable()):
         raise InvalidRequestError(_FOREIGN_CURSOR)
     return after
 

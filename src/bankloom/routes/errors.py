@@ -62,6 +62,8 @@ def _problem(problem: dict[str, Any]) -> dict[str, str]:
 
 
 async def _http(_request: Request, error: Exception) -> JsonAnswer:
+    if isinstance(error.__cause__, BankloomError):
+        return answer(error.__cause__)  # raised while FastAPI read the body, which wraps it
     status = error.status_code if isinstance(error, HTTPException) else 500
     by_status: dict[int, BankloomError] = {
         404: NotFoundError("There is no such path. See /docs for those there are."),

@@ -23,11 +23,12 @@ router = APIRouter(prefix="/plaid", tags=["plaid"])
 
 WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
 PAGE_LIMIT_MAX = 500
+AMOUNT_DIGITS_MAX = 38  # more than any money has, and far from what a database number can't hold
 
 UserFilter = Annotated[
     shapes.Text | None, Query(description="Your id of the person; `*` for everyone.")
 ]
-Amount = Annotated[Decimal | None, Query(allow_inf_nan=False)]
+Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_DIGITS_MAX)]
 
 
 @router.post(
