@@ -24,6 +24,7 @@ from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 
 from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
+from bankloom.core.logs import redact
 from bankloom.models import World
 from bankloom.services import plaid_messages as messages
 
@@ -206,7 +207,7 @@ def _refusal(error: plaid.ApiException) -> PlaidRefusedError | PlaidUnreachableE
     return PlaidRefusedError(
         body.error_type,
         body.error_code,
-        body.error_message,
+        redact(body.error_message),  # it is stored and shown, and may quote what was sent
         http_status=error.status,
         request_id=body.request_id,
         display_message=body.display_message,
