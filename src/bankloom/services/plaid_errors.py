@@ -1,6 +1,7 @@
 """What each of Plaid's errors means for us: one table, closed by default.
 
 Source: plaid.com/docs/errors. A code that is not here is permanent: it is not retried for ever.
+Only limits and Plaid's own faults pass by themselves whatever their code.
 """
 
 from __future__ import annotations
@@ -35,14 +36,13 @@ FOREIGN_CURSOR = "cursor not associated with access_token"
 _BY_TYPE = {
     "RATE_LIMIT_EXCEEDED": Remedy.RETRY,
     "API_ERROR": Remedy.RETRY,
-    "INSTITUTION_ERROR": Remedy.RETRY,
 }
 _BY_CODE = {
     "TRIAL_CONNECTION_LIMIT": Remedy.PERMANENT,
-    "INSTITUTION_NO_LONGER_SUPPORTED": Remedy.PERMANENT,
-    "UNAUTHORIZED_INSTITUTION": Remedy.PERMANENT,
-    "INSTITUTION_REGISTRATION_REQUIRED": Remedy.PERMANENT,
-    "UNSUPPORTED_RESPONSE": Remedy.PERMANENT,
+    "CREDITS_EXHAUSTED": Remedy.PERMANENT,
+    "INSTITUTION_DOWN": Remedy.RETRY,
+    "INSTITUTION_NOT_RESPONDING": Remedy.RETRY,
+    "INSTITUTION_NOT_AVAILABLE": Remedy.RETRY,
     "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION": Remedy.RESTART_LOOP,
     "PRODUCT_NOT_READY": Remedy.NOT_READY,
     "ITEM_LOGIN_REQUIRED": Remedy.RELINK,

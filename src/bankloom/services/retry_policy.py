@@ -15,10 +15,18 @@ RELINK_CHECK_SECONDS = 24 * 3600  # a repair outside our own update mode is noti
 NOT_COMPLETE_LADDER_SECONDS = (2, 5, 15, 60)
 NOT_COMPLETE_LAST_SECONDS = 600
 
+_PASSING = {
+    Remedy.RETRY,
+    Remedy.RESTART_LOOP,
+    Remedy.REBUILD,
+    Remedy.REREAD_ACCOUNTS,
+    Remedy.NOT_READY,
+}
+
 
 def after_failure(remedy: Remedy, failures: int) -> timedelta | None:
     """Return how long to wait after the n-th failure in a row; None: only a trigger tries again."""
-    if remedy in {Remedy.RETRY, Remedy.RESTART_LOOP, Remedy.REREAD_ACCOUNTS, Remedy.NOT_READY}:
+    if remedy in _PASSING:
         ceiling = min(BACKOFF_CAP_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
         return timedelta(seconds=_jittered(ceiling))
     if remedy is Remedy.RELINK:
