@@ -6,6 +6,7 @@ floats; so its answers are taken raw. It gives authentication, request models an
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -152,14 +153,24 @@ class PlaidClient:
         timeout = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
         try:
             response = endpoint(body, _preload_content=False, _request_timeout=timeout)
-            return _read(response.data, answer)
+            return _read(_storable(response.data), answer)
         except plaid.ApiException as error:
             raise _refusal(error) from error
+        except UnicodeDecodeError as error:  # plaid-python decodes an error's body, whatever it is
+            raise _unreadable(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PlaidUnreachableError(
                 f"Plaid gave no answer at {self._settings.host} ({type(error).__name__}). "
                 "Check the network and PLAID_BASE_URL; what was asked will be tried again."
             ) from error
+
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def _storable(data: bytes) -> bytes:
+    """Leave out NUL characters: no PostgreSQL text holds one, and it would stop an Item for ever."""
+    return _NUL.sub(rb"\1", data) if rb"\u0000" in data else data
 
 
 def decode_account(raw: msgspec.Raw) -> messages.PlaidAccount:
@@ -192,7 +203,7 @@ def _read(data: Any, answer: type[Message]) -> Message:  # noqa: ANN401 - bytes-
         raise _unreadable(error) from error
 
 
-def _unreadable(error: msgspec.MsgspecError) -> PlaidUnreachableError:
+def _unreadable(error: ValueError) -> PlaidUnreachableError:
     return PlaidUnreachableError(f"Plaid's answer can't be read: {error}. It will be asked again.")
 
 
