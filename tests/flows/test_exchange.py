@@ -69,6 +69,22 @@ def test_two_exchanges_at_the_same_moment_spend_once(api: Api, bank: Running, mo
     assert len(bank.control.calls(EXCHANGE_PATH)) == 1
 
 
+def test_two_services_spend_once(settings: Settings, bank: Running) -> None:
+    """The claim lives in the database, so two processes are no different from two threads."""
+    bank.control.settings(exchange_mode="strict")
+    with serving(settings) as (api, _), serving(settings) as (other, _), background() as start:
+        new = newcomer(api, bank, products=ALL, **person())
+        calls = [
+            start(exchange, each, new.public_token, product)
+            for each in (api, other)
+            for product in ALL
+        ]
+        answers = [call.result() for call in calls]
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert len({answer.json()["access_token"] for answer in answers}) == 1
+    assert len(bank.control.calls(EXCHANGE_PATH)) == 1
+
+
 def test_a_slow_twin_is_no_duplicate(api: Api, bank: Running) -> None:
     """A call that lost the race to its twin is answered, not told that the accounts are linked."""
     new = newcomer(api, bank, products=["transactions", "liabilities"], **person())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bankloom.services import sync_item
+from bankloom.services import sync_item, tasks
 from harness import wait_until
 from scenes import (
     SYNC_PATH,
@@ -184,6 +184,8 @@ def test_a_superseded_run_discards_its_work(api: Api, runtime: Runtime, bank: Ru
     assert_equals_ledger(api, bank, item_id)
     ends = query(runtime, "SELECT status FROM sync_runs WHERE superseded_by IS NOT NULL")
     assert ends == [("superseded",)]
+    tasks.housekeeping(runtime)
+    assert query(runtime, "SELECT * FROM transaction_staging") == []
 
 
 def test_a_run_under_an_older_token_is_discarded(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -233,3 +235,18 @@ def test_a_connection_lost_between_pages(api: Api, bank: Running) -> None:
     assert api.sync(item_id)["error"]["code"] == "plaid_unreachable"
     assert stored(api) == {}
     assert api.sync(item_id)["transactions_synced"] == 2
+
+
+def test_text_that_no_database_can_store(api: Api, bank: Running) -> None:
+    """A NUL character in a bank's text costs that character, not the Item's every later sync."""
+    item_id = linked(api, bank)
+    (account,) = api.accounts()
+    bank.control.accounts(
+        item_id, upsert=[{"account_id": account["account_id"], "name": "Check\0ing"}]
+    )
+    named = {"transaction_id": "t", "name": "Caf\0e \\u0000", "merchant_name": "\0\\\0\0"}
+    bank.control.changes(item_id, added=[named, {"transaction_id": "u"}])
+    assert api.sync(item_id)["transactions_synced"] == 2
+    (row,) = stored(api, q="cafe").values()
+    assert (row["name"], row["merchant_name"]) == ("Cafe \\u0000", "\\")
+    assert api.accounts()[0]["name"] == "Checking"

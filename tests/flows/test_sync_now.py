@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness import wait_until
+from bankloom.routes import plaid
+from bankloom.services import tasks
+from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
     ask_plaid,
@@ -23,6 +25,7 @@ from scenes import (
 )
 
 if TYPE_CHECKING:
+    from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
     from harness import Api
     from platypus_bank.testing import Running
@@ -106,6 +109,55 @@ def test_twenty_calls_during_a_run_make_one_more(api: Api, bank: Running) -> Non
     assert {answer["run_id"] for answer in answers} <= queued
     assert {answer["status"] for answer in answers} == {"up_to_date"}
     assert len(bank.control.calls(SYNC_PATH)) == 2
+
+
+def test_a_long_run_is_not_waited_for(
+    api: Api, bank: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its longest wait a call answers 202 with the run, before any proxy gives up."""
+    assert plaid.WAIT_SECONDS_MAX == 25
+    monkeypatch.setattr(plaid, "WAIT_SECONDS_MAX", 0.1)
+    item_id = linked(api, bank)
+    with holding(bank, SYNC_PATH) as hold:
+        answer = api.post("/plaid/sync", item_id=item_id)
+        hold.reached()
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    wait_until(lambda: api.get(answer.json()["run_url"]).json()["status"] == "up_to_date")
+
+
+def test_two_services_share_one_database(settings: Settings, bank: Running) -> None:
+    """Runs of one Item asked for at two services never spoil each other."""
+    with serving(settings) as (api, _), serving(settings) as (other, _), background() as start:
+        item_id = linked(api, bank)
+        for number in range(3):
+            bank.control.changes(item_id, added=[{"amount": number}])
+            calls = [start(each.sync, item_id) for each in (api, other) * 5]
+            assert {call.result()["status"] for call in calls} <= {"synced", "up_to_date"}
+        assert_equals_ledger(other, bank, item_id)
+
+
+def test_what_falls_due_is_synced_unasked(api: Api, runtime: Runtime, bank: Running) -> None:
+    """The tick finds every tag whose time has come, failed ones included."""
+    item_id = linked(api, bank)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    bank.control.fault(SYNC_PATH, drop=True)
+    assert api.sync(item_id)["status"] == "failed"
+    query(runtime, "UPDATE item_products SET next_try_at = now()")
+    tasks.housekeeping(runtime)
+    wait_until(lambda: stored(api))
+    assert tags(runtime) == {"transactions": "ready"}
+
+
+def test_what_needs_consent_says_so(api: Api, runtime: Runtime, bank: Running) -> None:
+    """A product without the person's consent tells so with Plaid's code, and is not tried again."""
+    new = newcomer(api, bank, products=["liabilities"], **person())
+    assert exchange(api, new.public_token).is_success
+    assert tags(runtime) == {"transactions": "consent needed"}
+    answer = api.sync(new.item_id)
+    assert answer["status"] == "needs_relink"
+    assert answer["error"]["code"] == "ADDITIONAL_CONSENT_REQUIRED"
+    (tag,) = query(runtime, "SELECT state, next_try_at FROM item_products")
+    assert tag == ("consent needed", None)
 
 
 def test_a_broken_login_needs_the_person(api: Api, runtime: Runtime, bank: Running) -> None:
