@@ -203,7 +203,7 @@ def _read(data: Any, answer: type[Message]) -> Message:  # noqa: ANN401 - bytes-
         raise _unreadable(error) from error
 
 
-def _unreadable(error: ValueError) -> PlaidUnreachableError:
+def _unreadable(error: Exception) -> PlaidUnreachableError:
     return PlaidUnreachableError(f"Plaid's answer can't be read: {error}. It will be asked again.")
 
 

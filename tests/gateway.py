@@ -1,0 +1,57 @@
+"""Something that answers in Plaid's place: a gateway, a proxy, a page of somebody else's."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Gateway:
+    """Answers every POST alike, over real HTTP, and keeps what was asked."""
+
+    url: str = ""
+    status: int = 200
+    body: bytes = b"{}"
+    promised_bytes: int | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    def answers(self, status: int, body: bytes, promised_bytes: int | None = None) -> None:
+        """Set the answer; `promised_bytes` is a Content-Length that may be a lie."""
+        self.status, self.body, self.promised_bytes = status, body, promised_bytes
+
+
+@contextmanager
+def answering() -> Iterator[Gateway]:
+    """Run a gateway, at a URL of its own, for the length of a block."""
+    stand_in = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            stand_in.asked.append(json.loads(self.rfile.read(length)))
+            self.send_response(stand_in.status)
+            promised = stand_in.promised_bytes
+            self.send_header("Content-Length", str(promised or len(stand_in.body)))
+            self.end_headers()
+            self.wfile.write(stand_in.body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield stand_in
+        finally:
+            server.shutdown()
+            thread.join()
