@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import signal
 import socket
@@ -130,7 +129,7 @@ def _start_service(
     stack: ExitStack, data_dir: Path, bank: JsonClient, key: str, port: int
 ) -> tuple[JsonClient, Program]:
     with console.status("Starting the database and the service ..."):
-        own = {
+        environment = {
             "PLAID_BASE_URL": bank.url,
             "PLAID_CLIENT_ID": "demo",
             "PLAID_SECRET": "demo",
@@ -138,11 +137,7 @@ def _start_service(
             "BANKLOOM_DATA_DIR": str(data_dir / "bankloom"),
             "BANKLOOM_API_KEY": key,
         }
-        foreign = dict.fromkeys(
-            name for name in os.environ if name.startswith(("PLAID_", "BANKLOOM_"))
-        )
         command = [beside_python("bankloom"), "serve", "--port", str(port if _is_free(port) else 0)]
-        environment = {name: own.get(name, "") for name in {**foreign, **own}}
         announcement = "Bankloom is listening on "
         program = stack.enter_context(
             Program(command, environment, announcement, data_dir / "bankloom.log")

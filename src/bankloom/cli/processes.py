@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from bankloom.core.errors import BankloomError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 STOP_SECONDS = 20
@@ -38,7 +39,8 @@ class Program:
         with log.open("a", encoding="utf-8") as log_file:
             self._process = subprocess.Popen(  # noqa: S603 - our own programs
                 command,
-                env=os.environ | environment,
+                env=_without_settings(os.environ) | environment,
+                cwd=log.parent,  # where no .env of somebody's real settings lies
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log_file,
@@ -82,6 +84,12 @@ class Program:
     def _drain(self) -> None:
         for _line in self._process.stdout or ():
             pass  # what follows the announcement is for a terminal that nobody watches
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without a real installation's settings: the demo must not touch it."""
+    foreign = ("PLAID_", "BANKLOOM_", "PLATYPUS_")
+    return {name: value for name, value in environment.items() if not name.startswith(foreign)}
 
 
 def beside_python(name: str) -> str:

@@ -191,7 +191,7 @@ class RebuildTooLargeError(BankloomError):
     """A rebuild would remove more transactions than BANKLOOM_REBUILD_REMOVAL_SHARE_MAX allows."""
 
     code = "rebuild_needs_consent"
-    status = 409
+    status = 502
 
 
 class ConfigurationError(BankloomError):

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, select, update
+from sqlalchemy import ForeignKey, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,7 +17,7 @@ from bankloom.models.item import Item
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Row
     from sqlalchemy.orm import Session
@@ -95,9 +95,12 @@ class Account(Base):
 
     @classmethod
     def names_and_masks(
-        cls, session: Session, user_id: uuid.UUID, institution_id: str
+        cls, session: Session, user_id: uuid.UUID, institution_id: str, except_in: Collection[str]
     ) -> set[tuple[str, str, str | None]]:
-        """Return (item_id, name, mask) of the user's accounts at an institution."""
+        """Return (item_id, name, mask) of the user's accounts at an institution.
+
+        Items that are in one of the errors `except_in` are left out.
+        """
         rows = session.execute(
             select(cls.item_id, cls.name, cls.mask)
             .join(Item, Item.item_id == cls.item_id)
@@ -105,6 +108,7 @@ class Account(Base):
                 Item.user_id == user_id,
                 Item.institution_id == institution_id,
                 Item.removed_at.is_(None),
+                func.coalesce(Item.error_code, "").not_in(except_in),
             )
         )
         return {(row.item_id, row.name, row.mask) for row in rows}

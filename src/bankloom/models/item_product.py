@@ -100,14 +100,13 @@ class ItemProduct(Base):
 
     @classmethod
     def make_due(
-        cls, session: Session, item_id: str, products: Sequence[str], at: datetime
+        cls, session: Session, item_id: str, at: datetime, *, even_without_consent: bool = False
     ) -> None:
-        """Make these tags due at an instant, whatever lease stands on them."""
-        session.execute(
-            update(cls)
-            .where(cls.item_id == item_id, cls.product.in_(products))
-            .values(next_try_at=at)
-        )
+        """Make the Item's tags due at an instant, whatever lease stands on them."""
+        due = update(cls).where(cls.item_id == item_id).values(next_try_at=at)
+        if not even_without_consent:
+            due = due.where(cls.state != ProductState.CONSENT_NEEDED)
+        session.execute(due)
 
     @classmethod
     def claim_due(

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -134,6 +134,11 @@ class SyncRun(Base):
         while run is not None and run.superseded_by is not None:
             run = session.get(cls, run.superseded_by)
         return run
+
+    @classmethod
+    def forget_old(cls, session: Session, before: datetime) -> None:
+        """Delete the runs that ended before an instant."""
+        session.execute(delete(cls).where(cls.finished_at < before))
 
     @classmethod
     def last_of(cls, session: Session, item_id: str) -> SyncRun | None:

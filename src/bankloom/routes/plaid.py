@@ -150,7 +150,7 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
         return sync_item.request(
-            session, item.item_id, "person", allow_removals=body.allow_removals
+            session, item.item_id, sync_item.PERSON, allow_removals=body.allow_removals
         )
 
 

@@ -21,10 +21,8 @@ def now(run: Run) -> None:
     webhook = run.runtime.settings.webhook_url
     if run.item.described_at is not None and run.item.webhook_url == webhook:
         return
-    plaid = run.runtime.plaid
-    told = plaid.item_get(run.access_token)
-    if told.webhook != webhook and webhook is not None:
-        plaid.item_webhook_update(run.access_token, webhook)
+    told = run.runtime.plaid.item_get(run.access_token)
+    registered = _register(run, told, webhook)
     institution = _institution(run, told)
     with run.hold() as session:
         if institution:
@@ -33,8 +31,20 @@ def now(run: Run) -> None:
         item.institution_id = told.institution_id or item.institution_id
         item.consent_expires_at = told.consent_expiration_time
         item.error_code = told.error.error_code if told.error else None
-        item.webhook_url = webhook
+        item.webhook_url = registered
         item.described_at = clock.now()
+
+
+def _register(run: Run, item: PlaidItem, webhook: str | None) -> str | None:
+    """Register our webhook; a URL that Plaid won't take is tried again at each run."""
+    if webhook is None or item.webhook == webhook:
+        return webhook
+    try:
+        run.runtime.plaid.item_webhook_update(run.access_token, webhook)
+    except PlaidRefusedError as error:
+        log.warning("Plaid does not take the webhook URL %s: %s", webhook, error.message)
+        return None
+    return webhook
 
 
 def _institution(run: Run, item: PlaidItem) -> Institution | None:

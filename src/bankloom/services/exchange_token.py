@@ -156,7 +156,7 @@ def add_tag(
     consented = link is None or product in link.products
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     is_new = ItemProduct.add(session, item_id, product, state, None)
-    if is_new and consented and product in sync_item.SYNCED_PRODUCTS:
+    if is_new and consented:
         sync_item.request(session, item_id, "exchange")
 
 

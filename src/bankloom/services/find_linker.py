@@ -12,6 +12,7 @@ from bankloom.core.errors import (
     UserUnknownError,
 )
 from bankloom.models import Account, LinkSession, User
+from bankloom.services.plaid_errors import GONE
 
 if TYPE_CHECKING:
     import uuid
@@ -79,7 +80,9 @@ def _result(runtime: Runtime, link_token: str, public_token: str) -> ItemAddResu
     """Return what the link token's sessions tell of this public token; None if they don't."""
     try:
         told = runtime.plaid.link_token_get(link_token)
-    except PlaidRefusedError:
+    except PlaidRefusedError as error:
+        if error.error_code != "INVALID_LINK_TOKEN":
+            raise
         return None  # Plaid has forgotten that session; another may know
     matching = (added for added in told.item_add_results() if added.public_token == public_token)
     return next(matching, None)
@@ -95,7 +98,9 @@ def refuse_duplicate(runtime: Runtime, linker: Linker) -> None:
     if linker.result is None or linker.user_id is None or institution is None:
         return
     with runtime.database.session() as session:
-        stored = Account.names_and_masks(session, linker.user_id, institution.institution_id or "")
+        stored = Account.names_and_masks(
+            session, linker.user_id, institution.institution_id or "", except_in=GONE
+        )
     linked = {(account.name, account.mask) for account in linker.result.accounts}
     for item_id, name, mask in stored:
         if (name, mask) in linked:

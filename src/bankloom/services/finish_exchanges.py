@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLAIMS_RETRIED_MAX = 100
+CLAIMS_RETRIED_MAX = 5
+"""How many one tick tries: each may take as long as Plaid's slowest answer."""
 
 
 def now(runtime: Runtime) -> None:
@@ -37,13 +38,12 @@ def _finish(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> None:
         with runtime.database.session() as session:
             report_possible_orphan(session, token_hash)
         return
-    public_token = runtime.keyring.open(claim.public_token_sealed or "", token_hash)
     linker = Linker(user_name, claim.user_id, claim.link_session_id)
-    cut_off = Exchange(runtime, public_token, claim.product, linker)
-    attempt = cut_off.claim()
-    if attempt is None:
-        return
     try:
-        cut_off.spend(attempt)
+        public_token = runtime.keyring.open(claim.public_token_sealed or "", token_hash)
+        cut_off = Exchange(runtime, public_token, claim.product, linker)
+        attempt = cut_off.claim()
+        if attempt is not None:
+            cut_off.spend(attempt)
     except BankloomError as error:
         log.warning("An exchange that was cut off could not be finished yet: %s", error.message)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import text
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -15,6 +16,15 @@ _engine = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 """Never opened: it only writes jobs over our own sessions' connections."""
 
 SYNC_ITEM = "sync_item"
+
+
+def a_worker_lives(session: Session, silent_seconds: float) -> bool:
+    """Say whether some worker, of whatever process, has given a sign of life lately."""
+    alive = text(
+        "SELECT EXISTS (SELECT FROM procrastinate_workers "
+        "WHERE last_heartbeat > now() - make_interval(secs => :silent_seconds))"
+    )
+    return bool(session.execute(alive, {"silent_seconds": silent_seconds}).scalar_one())
 
 
 def later(session: Session, item_id: str) -> None:

@@ -140,12 +140,18 @@ class PlaidClient:
         return _read(info.institution, messages.PlaidInstitution), bytes(info.institution)
 
     def transactions_sync(self, access_token: str, cursor: str) -> messages.SyncPage:
-        """Pull one page of the Item's changes since `cursor`; empty means from the beginning."""
+        """Pull one page of the Item's changes since `cursor`; empty means from the beginning.
+
+        The first call may be what adds Transactions to the Item, so it asks for all the history.
+        """
+        options = TransactionsSyncRequestOptions(include_original_description=True)
+        if not cursor:
+            options.days_requested = DAYS_REQUESTED
         body = TransactionsSyncRequest(
             access_token=access_token,
             cursor=cursor,
             count=PAGE_SIZE,
-            options=TransactionsSyncRequestOptions(include_original_description=True),
+            options=options,
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage)
 

@@ -38,6 +38,7 @@ _BY_TYPE = {
     "API_ERROR": Remedy.RETRY,
 }
 _BY_CODE = {
+    "INVALID_API_KEYS": Remedy.RETRY,  # an operator mends the settings, and then every Item goes on
     "TRIAL_CONNECTION_LIMIT": Remedy.PERMANENT,
     "CREDITS_EXHAUSTED": Remedy.PERMANENT,
     "INSTITUTION_DOWN": Remedy.RETRY,
@@ -73,6 +74,17 @@ _BY_CODE = {
 
 
 _NEEDS_A_PERSON = (RebuildTooLargeError, ConfigurationError, WorldMismatchError)
+
+
+GONE = frozenset(
+    {
+        "ITEM_NOT_FOUND",
+        "ITEM_CONCURRENTLY_DELETED",
+        "USER_PERMISSION_REVOKED",
+        "INVALID_UPDATED_USERNAME",
+    }
+)
+"""Errors of an Item that no update mode repairs: the person links the bank anew."""
 
 
 def remedy(error: BankloomError) -> Remedy:

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SYNCED_PRODUCTS = ("transactions",)
-"""The products that a run brings up to date; the tags of others are kept and never fall due."""
+TRANSACTIONS = "transactions"
+"""The product whose data a run pulls; for the others it keeps the Item's accounts up to date."""
+
+PERSON = "person"
 
 
 REFUSED_WAIT = timedelta(hours=1)
@@ -47,9 +49,12 @@ REFUSED_WAIT = timedelta(hours=1)
 def request(
     session: Session, item_id: str, trigger: str, *, allow_removals: bool = False
 ) -> uuid.UUID:
-    """Ask, in this session's commit, for a run of the Item that begins after it; return the run."""
+    """Ask, in this session's commit, for a run of the Item that begins after it; return the run.
+
+    Only a person's request tries a product without consent again: that may add it to the Item.
+    """
     at = clock.now()
-    ItemProduct.make_due(session, item_id, SYNCED_PRODUCTS, at)
+    ItemProduct.make_due(session, item_id, at, even_without_consent=trigger == PERSON)
     run_id = SyncRun.queue(session, item_id, trigger, at, allow_removals=allow_removals)
     jobs.later(session, item_id)
     return run_id
@@ -77,11 +82,8 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
         return None
     try:
         _run(run)
-    except fence.SupersededError:
+    except (fence.SupersededError, fence.StoppedError):
         _hand_over(run)
-    except fence.StoppedError:
-        with run.hold() as session:
-            request(session, item_id, "takeover")
     return _next_due(runtime, item_id)
 
 
@@ -102,8 +104,11 @@ def _run_product(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Outcom
     outcome: list[Outcome] = []
 
     def sync_and_settle() -> None:
-        update, applied = sync_transactions.now(run, tag, known_accounts)
-        outcome.append(_settle_success(run, tag, update, applied))
+        if tag.product == TRANSACTIONS:
+            update, applied = sync_transactions.now(run, tag, known_accounts)
+            outcome.append(_settle_transactions(run, tag, update, applied))
+        else:
+            outcome.append(_settle_accounts_only(run, tag))
 
     return _try(run, [tag], sync_and_settle) or outcome[0]
 
@@ -144,30 +149,51 @@ def _end(run: Run, outcomes: list[Outcome]) -> None:
         SyncRun.end(session, run.id, worst.status, **worst.values)
 
 
-def _settle_success(run: Run, tag: ItemProduct, update: Update, applied: Applied) -> Outcome:
+def _settle_transactions(run: Run, tag: ItemProduct, update: Update, applied: Applied) -> Outcome:
     not_ready = update.status == sync_transactions.NOT_READY
     complete = update.status == sync_transactions.COMPLETE
     if complete:
         wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
     else:
         wait = retry_policy.until_complete(tag.tries_until_complete)
+    _settle(
+        run,
+        tag,
+        wait,
+        state=ProductState.SYNCING if not_ready else ProductState.READY,
+        tries_until_complete=0 if complete else tag.tries_until_complete + 1,
+    )
+    pulled = {"pages": len(update.page_rows), "rows_pulled": sum(update.page_rows)}
+    return Outcome(_success_status(applied, not_ready=not_ready), pulled | applied._asdict())
+
+
+def _settle_accounts_only(run: Run, tag: ItemProduct) -> Outcome:
+    """Settle a product of which only the Item's accounts and balances are kept so far."""
+    if tag.state == ProductState.CONSENT_NEEDED:
+        _settle(run, tag, None, state=tag.state)
+    else:
+        wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
+        _settle(run, tag, wait, state=ProductState.REQUESTED)
+    return Outcome(RunStatus.UP_TO_DATE, {})
+
+
+def _settle(run: Run, tag: ItemProduct, wait: timedelta | None, **values: Any) -> None:
+    """Write a success on the tag, and when it is due next unless a trigger has made it due."""
     at = clock.now()
     with run.hold() as session:
         ItemProduct.note(
             session,
             tag,
-            state=ProductState.SYNCING if not_ready else ProductState.READY,
-            tries_until_complete=0 if complete else tag.tries_until_complete + 1,
             last_success_at=at,
             failures=0,
             error_code=None,
             error_message=None,
             request_id=None,
+            **values,
         )
-        ItemProduct.move_lease(session, tag, run.leases[tag.product], at + wait)
+        due = at + wait if wait else None
+        ItemProduct.move_lease(session, tag, run.leases[tag.product], due)
         session.get_one(Item, tag.item_id).error_code = None
-    pulled = {"pages": len(update.page_rows), "rows_pulled": sum(update.page_rows)}
-    return Outcome(_success_status(applied, not_ready=not_ready), pulled | applied._asdict())
 
 
 def _success_status(applied: Applied, *, not_ready: bool) -> RunStatus:
@@ -213,23 +239,20 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
     at = clock.now()
     with runtime.database.session() as session:
         # In the order of `request`: tags before runs, or the two could wait for each other.
-        ItemProduct.make_due(session, item_id, SYNCED_PRODUCTS, at + REFUSED_WAIT)
+        ItemProduct.make_due(session, item_id, at + REFUSED_WAIT)
         run_id = SyncRun.queue(session, item_id, "schedule", at)
         SyncRun.end(session, run_id, RunStatus.FAILED, **_reason(error))
 
 
 def _hand_over(run: Run) -> None:
-    """Discard the run's work. Where only its token was rotated, ask for another run.
-
-    That one supersedes this one when it begins, so that whoever waits for this run gets its answer.
-    """
-    log.info("Item %s: run %s was superseded", run.item.item_id, run.id)
+    """Discard the run's work. Unless another run has the Item already, ask for one."""
+    log.info("Item %s: run %s is handed over", run.item.item_id, run.id)
     with run.runtime.database.session() as session:
         item = Item.lock(session, run.item.item_id)
+        successor = None
         if item is not None and item.run_id == run.id:
-            request(session, item.item_id, "takeover")
-        else:
-            SyncRun.end(session, run.id, RunStatus.SUPERSEDED)
+            successor = request(session, item.item_id, "takeover")
+        SyncRun.end(session, run.id, RunStatus.SUPERSEDED, superseded_by=successor)
 
 
 def _next_due(runtime: Runtime, item_id: str) -> datetime | None:

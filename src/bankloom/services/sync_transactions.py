@@ -183,7 +183,10 @@ def _apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> stag
     Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()))
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
     applied = staging.apply_staged(session, run.id, at)
-    if not ItemProduct.move_cursor(session, tag, update.cursor, update.status):
+    # A rebuild that is not complete yet keeps the foreign cursor, and so goes on as a rebuild.
+    unfinished = update.rebuild and update.status != COMPLETE
+    cursor = tag.cursor if unfinished else update.cursor
+    if not ItemProduct.move_cursor(session, tag, cursor, update.status):
         raise StagingIncompleteError
     return applied._replace(removed=applied.removed + missing)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -12,7 +13,7 @@ from procrastinate.jobs import Status
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.models import Item, ItemProduct, transaction_staging
+from bankloom.models import Item, ItemProduct, LinkSession, SyncRun, transaction_staging
 from bankloom.services import finish_exchanges, jobs, sync_item
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 15
+RUNS_KEPT = timedelta(days=30)
 DUE_ITEMS_MAX = 500
 """How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
 
@@ -59,13 +61,16 @@ async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - t
 
 
 def housekeeping(runtime: Runtime) -> None:
-    """Queue the Items that are due; then what can wait: cut-off exchanges, leftover staging."""
+    """Queue the Items that are due; then what can wait: leftovers, and cut-off exchanges."""
+    at = clock.now()
     with runtime.database.session() as session:
-        for item_id in ItemProduct.due_items(session, clock.now(), DUE_ITEMS_MAX):
+        for item_id in ItemProduct.due_items(session, at, DUE_ITEMS_MAX):
             jobs.later(session, item_id)
-    finish_exchanges.now(runtime)
     with runtime.database.session() as session:
         transaction_staging.sweep(session)
+        LinkSession.wipe_old(session, at)
+        SyncRun.forget_old(session, at - RUNS_KEPT)
+    finish_exchanges.now(runtime)
 
 
 def take_over(runtime: Runtime, job: Job) -> None:

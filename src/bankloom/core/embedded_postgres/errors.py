@@ -1,12 +1,12 @@
 """What can go wrong with the embedded database, each with a code a program can test for."""
 
-from typing import ClassVar
+from bankloom.core.errors import ConfigurationError
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(ConfigurationError):
     """The embedded database cannot be used."""
 
-    code: ClassVar[str] = "embedded_postgres_failed"
+    code = "embedded_postgres_failed"
 
 
 class NoBinariesError(EmbeddedPostgresError):
