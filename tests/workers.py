@@ -53,10 +53,9 @@ class WorkerProcess:
 def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerProcess]]:
     """Run so many worker processes for the length of a block, each registered at its beginning."""
     known = len(registered(runtime))
-    started: list[WorkerProcess] = []
+    logs = [folder / f"worker-{number}.log" for number in range(count)]
+    started = [WorkerProcess(runtime.settings, log) for log in logs]
     try:
-        for number in range(count):
-            started.append(WorkerProcess(runtime.settings, folder / f"worker-{number}.log"))
         wait_until(lambda: len(registered(runtime)) >= known + count)
         yield started
     finally:

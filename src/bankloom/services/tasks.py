@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, LinkSession, SyncRun, transaction_staging
-from bankloom.services import finish_exchanges, jobs, sync_item
+from bankloom.services import end_lost_jobs, finish_exchanges, jobs, sync_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,7 @@ async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - t
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=silent):
         await asyncio.to_thread(take_over, runtime, job)
         await manager.finish_job(job, Status.FAILED, delete_job=True)
+    await asyncio.to_thread(end_lost_jobs.now, runtime)
     await asyncio.to_thread(housekeeping, runtime)
 
 
