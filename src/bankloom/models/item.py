@@ -95,9 +95,15 @@ class Item(Base):
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> Item | None:
-        """Lock the Item for this commit; None where there is none or it was removed."""
+        """Lock the Item for this commit; None where there is none or it was removed.
+
+        The lock lets rows that refer to the Item be inserted: a request for a run must not wait
+        for the run that is at work, nor that one for the request.
+        """
         return session.execute(
-            select(cls).where(cls.item_id == item_id, cls.removed_at.is_(None)).with_for_update()
+            select(cls)
+            .where(cls.item_id == item_id, cls.removed_at.is_(None))
+            .with_for_update(key_share=True)
         ).scalar_one_or_none()
 
     @classmethod
@@ -113,5 +119,5 @@ class Item(Base):
                 cls.token_generation == token_generation,
                 cls.removed_at.is_(None),
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
         ).scalar_one_or_none()

@@ -110,12 +110,25 @@ class ItemProduct(Base):
 
     @classmethod
     def claim_due(
-        cls, session: Session, item_id: str, at: datetime, lease_until: datetime
+        cls,
+        session: Session,
+        item_id: str,
+        at: datetime,
+        lease_until: datetime,
+        *,
+        all_consented: bool = False,
     ) -> Sequence[ItemProduct]:
-        """Claim every tag of the Item that is due, until the lease runs out."""
+        """Claim every tag of the Item that is due, until the lease runs out.
+
+        `all_consented` claims those that are not due as well, but for want of consent: somebody
+        has asked for this run, and the clock of their machine may be ahead of ours.
+        """
+        due = cls.next_try_at <= at
+        if all_consented:
+            due |= cls.state != ProductState.CONSENT_NEEDED
         return session.scalars(
             update(cls)
-            .where(cls.item_id == item_id, cls.next_try_at <= at)
+            .where(cls.item_id == item_id, due)
             .values(next_try_at=lease_until, last_try_at=at)
             .returning(cls)
         ).all()

@@ -100,15 +100,21 @@ class SyncRun(Base):
         The caller holds the Item's row, so that no two runs begin at once.
         """
         run_id = cls.queue(session, item_id, "schedule", at)
-        session.execute(
+        superseded = session.scalars(
             update(cls)
             .where(cls.item_id == item_id, cls.status == RunStatus.RUNNING)
             .values(status=RunStatus.SUPERSEDED, finished_at=at, superseded_by=run_id)
+            .returning(cls.allow_removals)
         )
+        agreed = any(list(superseded))
         return session.execute(
             update(cls)
             .where(cls.id == run_id)
-            .values(status=RunStatus.RUNNING, started_at=at)
+            .values(
+                status=RunStatus.RUNNING,
+                started_at=at,
+                allow_removals=cls.allow_removals | agreed,
+            )
             .returning(cls)
         ).scalar_one()
 
@@ -139,10 +145,3 @@ class SyncRun(Base):
     def forget_old(cls, session: Session, before: datetime) -> None:
         """Delete the runs that ended before an instant."""
         session.execute(delete(cls).where(cls.finished_at < before))
-
-    @classmethod
-    def last_of(cls, session: Session, item_id: str) -> SyncRun | None:
-        """Return the newest run of the Item."""
-        return session.scalars(
-            select(cls).where(cls.item_id == item_id).order_by(cls.requested_at.desc()).limit(1)
-        ).one_or_none()

@@ -16,7 +16,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base
-from bankloom.models.sync_run import SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,6 +70,10 @@ _STAGED = cast("Table", StagedTransaction.__table__)
 _COLUMNS = [column.name for column in _STAGED.columns]
 _TYPES = [str(column.type.compile(dialect=_DIALECT)).lower() for column in _STAGED.columns]
 _FACTS = _COLUMNS[_COLUMNS.index("account_id") :]
+OP_AT, ACCOUNT_ID_AT = _COLUMNS.index("op"), _COLUMNS.index("account_id")
+NO_FACTS = (None,) * (len(_FACTS) - 1)
+"""What follows the two ids in the row of a removed transaction."""
+
 _COPY = f"COPY {_STAGED.fullname} ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 
 
@@ -125,6 +128,7 @@ def _join_lineages(session: Session, params: dict[str, Any]) -> None:
 def missing_since_rebuild(session: Session, run_id: uuid.UUID, item_id: str) -> tuple[int, int]:
     """Return (rows a rebuild would tombstone, living rows of the Item)."""
     params = {"run_id": run_id, "item_id": item_id}
+    session.execute(_PREFER_SETS)
     missing, living = session.execute(_COUNT_MISSING, params).one()
     return missing, living
 
@@ -136,15 +140,30 @@ def tombstone_missing(session: Session, run_id: uuid.UUID, item_id: str, at: dt.
 
 
 def sweep(session: Session) -> None:
-    """Delete what runs left behind that are over, one way or another."""
-    running = select(SyncRun.id).where(SyncRun.status == "running")
-    session.execute(delete(StagedTransaction).where(StagedTransaction.run_id.not_in(running)))
+    """Delete what runs left behind that are over; steps from run to run, not from row to row."""
+    session.execute(_SWEEP)
 
 
+# Fresh staging has no statistics, so the planner is told what it can't know: an apply looks each
+# row up by its key, and a rebuild's check compares two large sets as a whole.
 _PREFER_INDEXES = text(
-    # Fresh staging has no statistics, and one bad guess would read the whole history for ten rows.
-    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+    "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('enable_nestloop', 'on', true)"
 )
+_PREFER_SETS = text("SELECT set_config('enable_nestloop', 'off', true)")
+_SWEEP = text("""
+    WITH RECURSIVE staged(run_id) AS (
+        (SELECT run_id FROM transaction_staging ORDER BY run_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.run_id FROM transaction_staging s
+                WHERE s.run_id > staged.run_id ORDER BY s.run_id LIMIT 1)
+        FROM staged WHERE staged.run_id IS NOT NULL
+    )
+    DELETE FROM transaction_staging WHERE run_id IN (
+        SELECT staged.run_id FROM staged LEFT JOIN sync_runs r ON r.id = staged.run_id
+        WHERE r.status IS DISTINCT FROM 'running'
+    )
+""")
 _DROP_OVERTAKEN = text("""
     DELETE FROM transaction_staging s
     USING (

@@ -15,7 +15,7 @@ from bankloom.models import Account, RunStatus, SyncRun, TransactionFilter, page
 from bankloom.routes import answers, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
-from bankloom.services import link_item, open_link, show_run, sync_item
+from bankloom.services import link_item, open_link, settle_run, show_run, sync_item
 from bankloom.services.api_access import Caller
 from bankloom.services.runtime import Runtime
 
@@ -150,7 +150,7 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
         return sync_item.request(
-            session, item.item_id, sync_item.PERSON, allow_removals=body.allow_removals
+            session, item.item_id, settle_run.PERSON, allow_removals=body.allow_removals
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.services.runtime import Runtime
+    from bankloom.services.settle_run import Outcome
 
 
 class SupersededError(BankloomError):
@@ -42,10 +43,12 @@ class Run:
     id: uuid.UUID
     item: Item
     access_token: str = field(repr=False)
+    trigger: str
     allow_removals: bool
     tags: list[ItemProduct]
     leases: dict[str, datetime]
     should_stop: Callable[[], bool]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @contextmanager
     def hold(self) -> Iterator[Session]:
@@ -83,14 +86,25 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         refuse_other_world(item.world, runtime.plaid.world)
         at = clock.now()
         lease = at + _lease(runtime)
-        tags = list(ItemProduct.claim_due(session, item_id, at, lease))
-        if not tags and not SyncRun.is_queued(session, item_id):
+        requested = SyncRun.is_queued(session, item_id)
+        tags = list(ItemProduct.claim_due(session, item_id, at, lease, all_consented=requested))
+        if not tags and not requested:
             return None
         run = SyncRun.begin(session, item_id, at)
         item.run_id = run.id
         token = runtime.keyring.open(item.access_token_sealed, item.item_id)
     leases = {tag.product: lease for tag in tags}
-    return Run(runtime, run.id, item, token, run.allow_removals, tags, leases, should_stop)
+    return Run(
+        runtime=runtime,
+        id=run.id,
+        item=item,
+        access_token=token,
+        trigger=run.trigger,
+        allow_removals=run.allow_removals,
+        tags=tags,
+        leases=leases,
+        should_stop=should_stop,
+    )
 
 
 def _lease(runtime: Runtime) -> timedelta:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bankloom.core import clock
 from bankloom.core.errors import (
     PlaidRefusedError,
+    PlaidUnreachableError,
     RebuildTooLargeError,
     StagingIncompleteError,
 )
@@ -47,19 +48,12 @@ class Update:
     stub_accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def now(run: Run, tag: ItemProduct, known_accounts: set[str]) -> tuple[Update, staging.Applied]:
-    """Pull every page since the tag's cursor, then apply them and move the cursor in one commit.
+def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
+    """Stage every page since the tag's cursor; nobody sees any of it yet.
 
-    Errors: what the client raises; `SupersededError`; `RebuildTooLargeError`.
+    The loop starts again on a mutation, and from nothing on a foreign cursor. Errors: what the
+    client raises, `SupersededError`, `StoppedError`.
     """
-    update = _pull(run, tag, known_accounts)
-    with run.hold() as session:
-        applied = _apply(run, session, tag, update)
-    return update, applied
-
-
-def _pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
-    """Pull an update; start the loop again on a mutation, from nothing on a foreign cursor."""
     rebuild = False
     for _ in range(LOOP_RESTARTS_MAX):
         try:
@@ -108,8 +102,18 @@ def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
             run.stop_if_asked()
             page = coming.result()
             if has_more := page.has_more:
-                coming = ahead.submit(pull, run.access_token, page.next_cursor)
+                _refuse_standing_still(cursor, page.next_cursor)
+                cursor = page.next_cursor
+                coming = ahead.submit(pull, run.access_token, cursor)
             yield page
+
+
+def _refuse_standing_still(cursor: str, next_cursor: str) -> None:
+    """Refuse a cursor that leads nowhere: the loop would never end."""
+    if next_cursor in {"", cursor}:
+        raise PlaidUnreachableError(
+            "Plaid says that there is more, but its cursor does not move on. It will be asked again."
+        )
 
 
 def _stage(
@@ -117,16 +121,14 @@ def _stage(
 ) -> None:
     """Write one page to staging; no row of it is seen by anyone yet."""
     rows = list(_rows(run.id, len(update.page_rows), page))
-    unknown = {row[_ACCOUNT_ID] for row in rows if row[_OP] != staging.REMOVED} - known_accounts
+    named = {row[staging.ACCOUNT_ID_AT] for row in rows if row[staging.OP_AT] != staging.REMOVED}
+    unknown = named - known_accounts
     if unknown:
         update.stub_accounts |= _stubs(unknown, page.accounts)
     with run.hold() as session:
         staging.stage(session, rows)
         run.renew(session, tag)
     update.page_rows.append(len(rows))
-
-
-_OP, _ACCOUNT_ID = 3, 5
 
 
 def _rows(run_id: uuid.UUID, page_number: int, page: SyncPage) -> Iterator[tuple[Any, ...]]:
@@ -136,10 +138,9 @@ def _rows(run_id: uuid.UUID, page_number: int, page: SyncPage) -> Iterator[tuple
         for raw in raws:
             yield (run_id, page_number, number, op, *_facts(raw))
             number += 1
-    nothing = (None,) * 13
     for removed in page.removed:
         ids = (removed.transaction_id, removed.account_id or "")
-        yield (run_id, page_number, number, staging.REMOVED, *ids, *nothing)
+        yield (run_id, page_number, number, staging.REMOVED, *ids, *staging.NO_FACTS)
         number += 1
 
 
@@ -175,8 +176,11 @@ def _stubs(unknown: set[str], described: list[Raw]) -> dict[str, dict[str, Any]]
     return stubs
 
 
-def _apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> staging.Applied:
-    """Merge the staged pages and move the cursor, or change nothing."""
+def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> staging.Applied:
+    """Merge the staged pages and move the cursor, in this session's commit.
+
+    Errors: `StagingIncompleteError`, `RebuildTooLargeError`.
+    """
     if staging.staged_counts(session, run.id) != [rows for rows in update.page_rows if rows]:
         raise StagingIncompleteError
     at = clock.now()

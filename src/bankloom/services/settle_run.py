@@ -1,0 +1,147 @@
+"""Settles a run: writes on its tags, and on the run's own row, how each product's try ended."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bankloom.core import clock
+from bankloom.core.errors import BankloomError, PlaidRefusedError
+from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
+from bankloom.services import retry_policy
+from bankloom.services.plaid_errors import Remedy, remedy
+from bankloom.services.sync_transactions import COMPLETE, NOT_READY
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from sqlalchemy.orm import Session
+
+    from bankloom.models.transaction_staging import Applied
+    from bankloom.services.fence import Run
+    from bankloom.services.sync_transactions import Update
+
+log = logging.getLogger(__name__)
+
+PERSON = "person"
+"""The trigger of a run that somebody asked for; it does not use up the waits of the automatic ones."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one product's try ended, as far as the run's row tells of it."""
+
+    status: RunStatus
+    values: dict[str, Any]
+
+
+def transactions_applied(
+    run: Run, session: Session, tag: ItemProduct, update: Update, applied: Applied
+) -> None:
+    """Settle the transactions in the very commit that applies them."""
+    not_ready, complete = update.status == NOT_READY, update.status == COMPLETE
+    if complete:
+        wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
+    else:
+        wait = retry_policy.until_complete(tag.tries_until_complete)
+    tries = tag.tries_until_complete + (run.trigger != PERSON)
+    _succeed(
+        run,
+        session,
+        tag,
+        wait,
+        state=ProductState.SYNCING if not_ready else ProductState.READY,
+        tries_until_complete=0 if complete else tries,
+    )
+    pulled = {"pages": len(update.page_rows), "rows_pulled": sum(update.page_rows)}
+    status = _success_status(applied, not_ready=not_ready)
+    _tell(run, session, [tag], Outcome(status, pulled | applied._asdict()))
+
+
+def accounts_only(run: Run, session: Session, tag: ItemProduct) -> None:
+    """Settle a product of which only the Item's accounts and balances are kept so far."""
+    consented = tag.state != ProductState.CONSENT_NEEDED
+    interval = run.runtime.settings.sync_interval_seconds
+    wait = retry_policy.after_success(interval) if consented else None
+    state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
+    _succeed(run, session, tag, wait, state=state)
+    _tell(run, session, [tag], Outcome(RunStatus.UP_TO_DATE, {}))
+
+
+def nothing_due(run: Run) -> None:
+    """End a run that somebody asked for, of an Item that has no product to bring up to date."""
+    with run.hold() as session:
+        _tell(run, session, [], Outcome(RunStatus.UP_TO_DATE, {}))
+
+
+def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
+    """Write on the tags what went wrong and when to try again."""
+    what, reason = remedy(error), reason_of(error)
+    log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
+    in_link = what in {Remedy.RELINK, Remedy.CONSENT_NEEDED}
+    with run.hold() as session:
+        for tag in tags:
+            wait = retry_policy.after_failure(what, tag.failures)
+            state = _STATES.get(what, ProductState.FAILING)
+            ItemProduct.note(session, tag, state=state, failures=tag.failures + 1, **reason)
+            _move_lease(run, session, tag, wait)
+        if what is Remedy.RELINK:
+            session.get_one(Item, run.item.item_id).error_code = reason["error_code"]
+        status = RunStatus.NEEDS_RELINK if in_link else RunStatus.FAILED
+        _tell(run, session, tags, Outcome(status, reason))
+
+
+_STATES = {
+    Remedy.CONSENT_NEEDED: ProductState.CONSENT_NEEDED,
+    Remedy.NOT_SUPPORTED: ProductState.NOT_SUPPORTED,
+}
+_WORST_FIRST = (
+    RunStatus.NEEDS_RELINK,
+    RunStatus.FAILED,
+    RunStatus.NOT_READY,
+    RunStatus.SYNCED,
+    RunStatus.UP_TO_DATE,
+)
+
+
+def reason_of(error: BankloomError) -> dict[str, Any]:
+    """Return the columns that say why something failed: Plaid's own codes where it refused."""
+    code, request_id = error.code, None
+    if isinstance(error, PlaidRefusedError):
+        code, request_id = error.error_code, error.request_id
+    return {"error_code": code, "error_message": error.message, "request_id": request_id}
+
+
+def _succeed(
+    run: Run, session: Session, tag: ItemProduct, wait: timedelta | None, **values: Any
+) -> None:
+    nothing_wrong = {"failures": 0, "error_code": None, "error_message": None, "request_id": None}
+    ItemProduct.note(session, tag, last_success_at=clock.now(), **nothing_wrong, **values)
+    _move_lease(run, session, tag, wait)
+    session.get_one(Item, tag.item_id).error_code = None
+
+
+def _move_lease(run: Run, session: Session, tag: ItemProduct, wait: timedelta | None) -> None:
+    """Say when the tag is due next, unless a trigger has made it due meanwhile."""
+    due = clock.now() + wait if wait else None
+    ItemProduct.move_lease(session, tag, run.leases[tag.product], due)
+
+
+def _success_status(applied: Applied, *, not_ready: bool) -> RunStatus:
+    if not_ready:
+        return RunStatus.NOT_READY
+    return RunStatus.SYNCED if any(applied) else RunStatus.UP_TO_DATE
+
+
+def _tell(run: Run, session: Session, tags: list[ItemProduct], outcome: Outcome) -> None:
+    """Keep the outcome; with the last product's, in the same commit, the run ends."""
+    run.outcomes |= {tag.product: outcome for tag in tags}
+    if len(run.outcomes) < len(run.tags):
+        return
+    outcomes = list(run.outcomes.values()) or [outcome]
+    worst = min(outcomes, key=lambda one: _WORST_FIRST.index(one.status))
+    values: dict[str, Any] = {}
+    for one in (*outcomes, worst):
+        values |= one.values
+    SyncRun.end(session, run.id, worst.status, **values)
