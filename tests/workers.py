@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
     from platypus_bank.testing import Running
 
+START_SECONDS_MAX = 60  # a process imports for a second, and a busy machine makes that many
+
 
 class WorkerProcess:
     """`bankloom worker`, to be killed, frozen, or asked to leave."""
@@ -52,11 +54,11 @@ class WorkerProcess:
 @contextmanager
 def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerProcess]]:
     """Run so many worker processes for the length of a block, each registered at its beginning."""
-    known = len(registered(runtime))
+    known = registered(runtime)
     logs = [folder / f"worker-{number}.log" for number in range(count)]
     started = [WorkerProcess(runtime.settings, log) for log in logs]
     try:
-        wait_until(lambda: len(registered(runtime)) >= known + count)
+        wait_until(lambda: len(registered(runtime) - known) == count, START_SECONDS_MAX)
         yield started
     finally:
         for worker in started:
@@ -64,9 +66,9 @@ def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerP
             worker.process.wait()
 
 
-def registered(runtime: Runtime) -> Sequence[Any]:
-    """Return the engine's workers."""
-    return query(runtime, "SELECT * FROM procrastinate_workers ORDER BY id")
+def registered(runtime: Runtime) -> set[int]:
+    """Return the ids of the engine's workers."""
+    return {row.id for row in query(runtime, "SELECT id FROM procrastinate_workers")}
 
 
 def jobs_of(runtime: Runtime, status: str = "%") -> Sequence[Any]:

@@ -88,8 +88,8 @@ def test_a_row_that_a_living_worker_lost_is_reaped(
     """A worker that lives but whose job's end was lost with a connection keeps no Item locked."""
     assert api is not None
     item_id = store_item(runtime, bank)
-    (worker,) = wait_until(lambda: registered(runtime))
-    leave_behind(runtime, item_id, worker.id)
+    (worker_id,) = wait_until(lambda: registered(runtime))
+    leave_behind(runtime, item_id, worker_id)
     ask_for_run(runtime, item_id)
     tick_now(runtime)
     settle(runtime)
