@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,14 @@ class OutsideServer:
                 yield self._url(name)
             finally:
                 admin.execute(sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**names))
+
+    @contextmanager
+    def administrator(self, url: str | None = None) -> Iterator[psycopg.Connection]:
+        """Give an administrator's connection, to the database of a URL if one is given."""
+        name = conninfo_to_dict(url)["dbname"] if url else None
+        address = make_conninfo(self._admin_url, **({"dbname": name} if name else {}))
+        with psycopg.connect(address, autocommit=True) as admin:
+            yield admin
 
     def _url(self, database: str) -> str:
         parts = conninfo_to_dict(self._admin_url)
