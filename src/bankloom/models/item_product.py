@@ -109,6 +109,14 @@ class ItemProduct(Base):
         session.execute(due)
 
     @classmethod
+    def lock(cls, session: Session, item_id: str) -> None:
+        """Lock the Item's tags: a request that is being committed now comes first, as a whole.
+
+        Its tags would otherwise not be claimed while its run already is, and end with nothing done.
+        """
+        session.execute(select(cls.product).where(cls.item_id == item_id).with_for_update())
+
+    @classmethod
     def claim_due(
         cls,
         session: Session,

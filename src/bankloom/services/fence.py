@@ -84,6 +84,7 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         if item is None:
             return None
         refuse_other_world(item.world, runtime.plaid.world)
+        ItemProduct.lock(session, item_id)
         at = clock.now()
         lease = at + _lease(runtime)
         requested = SyncRun.is_queued(session, item_id)
