@@ -92,8 +92,17 @@ def exchange(
 def linked(api: Api, bank: Running, user: str = "ada", **choices: Any) -> str:
     """Link a bank account without history and wait until its first sync is over; return the Item."""
     item_id = api.link(bank, user, **(choices or person()))
-    api.sync_until_complete(item_id)
+    wait_until(lambda: states(api)[item_id] == {"transactions": "ready"})
     return item_id
+
+
+def states(api: Api) -> dict[str, dict[str, str]]:
+    """Return the states of every Item's products, as the API lists them."""
+    items = api.get("/plaid/items", user_id="*").json()
+    return {
+        item["item_id"]: {tag["product"]: tag["state"] for tag in item["products"]}
+        for item in items
+    }
 
 
 def sandbox_public_token(bank: Running, **options: Any) -> str:

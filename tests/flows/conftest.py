@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from outside_server import OutsideServer
 
 
+@pytest.fixture(scope="session")
+def outside_template(outside: OutsideServer) -> Iterator[str]:
+    """The name of a migrated database on the outside server, which each test copies."""
+    with outside.database() as url:
+        database = Database(url)
+        migrations.upgrade(database)
+        database.close()
+        yield url.rpartition("/")[2]
+
+
 @pytest.fixture(params=["embedded", "outside"] if outside_server.is_available() else ["embedded"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a fresh, migrated database on either server."""
@@ -23,8 +33,5 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.getfixturevalue("embedded_database_url")
         return
     outside: OutsideServer = request.getfixturevalue("outside")
-    with outside.database() as url:
-        database = Database(url)
-        migrations.upgrade(database)
-        database.close()
+    with outside.database(request.getfixturevalue("outside_template")) as url:
         yield url

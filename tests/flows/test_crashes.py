@@ -119,6 +119,6 @@ def test_the_database_dies_between_pages(bank: Running) -> None:
                 (pid_file,) = data_dir.glob("postgres/**/postmaster.pid")
                 os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
                 hold.release()
-            wait_until(lambda: stored(process.api), TAKE_OVER_SECONDS_MAX)
-            assert_equals_ledger(process.api, bank, item_id)
             wait_until(lambda: process.api.get("/readyz").is_success, TAKE_OVER_SECONDS_MAX)
+            wait_until(lambda: process.api.sync(item_id).get("status") in {"synced", "up_to_date"})
+            assert_equals_ledger(process.api, bank, item_id)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bankloom.core import clock
+from bankloom.models import SyncRun
 from bankloom.routes import plaid
-from bankloom.services import tasks
+from bankloom.services import sync_item, tasks
 from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
@@ -144,8 +146,8 @@ def test_what_falls_due_is_synced_unasked(api: Api, runtime: Runtime, bank: Runn
     assert api.sync(item_id)["status"] == "failed"
     query(runtime, "UPDATE item_products SET next_try_at = now()")
     tasks.housekeeping(runtime)
-    wait_until(lambda: stored(api))
-    assert tags(runtime) == {"transactions": "ready"}
+    wait_until(lambda: tags(runtime) == {"transactions": "ready"})
+    assert_equals_ledger(api, bank, item_id)
 
 
 def test_what_needs_consent_says_so(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -158,6 +160,24 @@ def test_what_needs_consent_says_so(api: Api, runtime: Runtime, bank: Running) -
     assert answer["error"]["code"] == "ADDITIONAL_CONSENT_REQUIRED"
     (tag,) = query(runtime, "SELECT state, next_try_at FROM item_products")
     assert tag == ("consent needed", None)
+
+
+def test_a_request_that_is_being_committed_is_served_whole(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """A run that begins at that moment claims all that was asked for, or leaves the request alone."""
+    new = newcomer(api, bank, products=["liabilities"], **person())
+    assert exchange(api, new.public_token).is_success
+    assert api.sync(new.item_id)["status"] == "needs_relink"
+    with runtime.database.session() as session:
+        SyncRun.queue(session, new.item_id, "exchange", clock.now())
+    with background() as start:
+        with runtime.database.session() as session:
+            run_id = sync_item.request(session, new.item_id, "person")
+            run = start(sync_item.now, runtime, new.item_id, lambda: False)
+            wait_until(lambda: query(runtime, "SELECT * FROM pg_locks WHERE NOT granted"))
+        run.result()
+    wait_until(lambda: api.get(f"/plaid/runs/{run_id}").json()["status"] == "needs_relink")
 
 
 def test_a_broken_login_needs_the_person(api: Api, runtime: Runtime, bank: Running) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from harness import API_KEY
+from harness import API_KEY, wait_until
 from scenes import linked, person, query
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ MIB = 1024 * 1024
 def before(api: Api, runtime: Runtime, bank: Running) -> Iterator[None]:
     """Prove that the test changed nothing and asked Plaid for nothing."""
     linked(api, bank, **person())
+    wait_until(lambda: not query(runtime, "SELECT * FROM sync_runs WHERE finished_at IS NULL"))
     tables, calls = contents(runtime), bank.control.calls()
     yield
     assert contents(runtime) == tables
