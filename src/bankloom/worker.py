@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import procrastinate
 from procrastinate.worker import Worker
 
-from bankloom.services import tasks
+from bankloom.services import jobs, tasks
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,7 +68,7 @@ class WorkerThread:
 
 
 class Supervisor:
-    """Keeps one engine worker running: where it stops by itself, it is registered anew.
+    """Keeps the engine's workers running: where one stops by itself, they are registered anew.
 
     The engine ends a worker whose row was pruned (a suspended laptop) or whose side task failed
     (a restarted database).
@@ -77,26 +77,25 @@ class Supervisor:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._stopping = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._worker: Worker | None = None
+        self._workers: tuple[Worker, ...] = ()
         self._executor = ThreadPoolExecutor(
-            runtime.settings.worker_concurrency + 2, thread_name_prefix="job"
+            runtime.settings.worker_concurrency + 4, thread_name_prefix="job"
         )
 
     @property
     def alive(self) -> bool:
-        """Whether a registered worker is fetching jobs."""
-        return self._worker is not None and self._worker.worker_id is not None
+        """Whether the registered workers are fetching jobs."""
+        return bool(self._workers) and all(worker.worker_id for worker in self._workers)
 
     def run(self) -> None:
         """Run until `stop` is called; blocks."""
         asyncio.run(self._supervise())
 
     def stop(self) -> None:
-        """Ask the worker to leave; safe from any thread and from a signal handler."""
+        """Ask the workers to leave; safe from any thread and from a signal handler."""
         self._stopping.set()
-        if self._worker is not None:
-            self._worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
+        for worker in self._workers:
+            worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
 
     async def _supervise(self) -> None:
         # asyncio's own executor is sized by the machine's cores, not by our concurrency.
@@ -114,8 +113,7 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _work(self) -> None:
-        """Run one engine worker until it is stopped or stops."""
-        settings = self._runtime.settings
+        """Run the engine's two workers, for Items and for the tick, until either stops."""
         database = self._runtime.database
         if database.embedded is not None:
             await asyncio.to_thread(database.embedded.ensure_running)
@@ -123,24 +121,40 @@ class Supervisor:
             conninfo=database.conninfo, min_size=1, max_size=4
         )
         app = tasks.engine(connector)
+        concurrency = self._runtime.settings.worker_concurrency
         async with app.open_async():
-            self._worker = Worker(
-                app,
-                name="bankloom",
-                concurrency=settings.worker_concurrency,
-                fetch_job_polling_interval=POLL_SECONDS,
-                shutdown_graceful_timeout=LEAVE_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=settings.worker_silent_seconds,
-                delete_jobs="always",
-                install_signal_handlers=False,
-                additional_context={
-                    "runtime": self._runtime,
-                    "should_stop": self._stopping.is_set,
-                },
+            self._workers = (
+                self._worker(app, jobs.ITEMS_QUEUE, concurrency),
+                self._worker(app, jobs.TICKS_QUEUE, 1),
             )
             try:
-                if not self._stopping.is_set():
-                    await self._worker.run()  # type: ignore[no-untyped-call]  # the engine left it so
+                await asyncio.gather(*(self._run(worker) for worker in self._workers))
             finally:
-                self._worker = None
+                self._workers = ()
+
+    async def _run(self, worker: Worker) -> None:
+        """Run one worker; the other leaves with it, and both are registered anew."""
+        try:
+            if not self._stopping.is_set():
+                await worker.run()  # type: ignore[no-untyped-call]  # the engine left it so
+        finally:
+            for other in self._workers:
+                other.stop()  # type: ignore[no-untyped-call]  # as above
+
+    def _worker(self, app: procrastinate.App, queue: str, concurrency: int) -> Worker:
+        return Worker(
+            app,
+            queues=[queue],
+            name=f"bankloom-{queue}",
+            concurrency=concurrency,
+            fetch_job_polling_interval=POLL_SECONDS,
+            shutdown_graceful_timeout=LEAVE_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=self._runtime.settings.worker_silent_seconds,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            additional_context={
+                "runtime": self._runtime,
+                "should_stop": self._stopping.is_set,
+            },
+        )

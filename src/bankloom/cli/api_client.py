@@ -29,13 +29,11 @@ class JsonClient:
 
     def get(self, path: str, **params: Any) -> Any:  # noqa: ANN401 - any JSON
         """Return the JSON of a GET. Errors: `CallError`."""
-        answer = self._pool.request("GET", self.url + path, fields=params, headers=self._headers)
-        return self._read(path, answer)
+        return self._request("GET", path, fields=params)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         """Return the JSON of a POST. Errors: `CallError`."""
-        answer = self._pool.request("POST", self.url + path, json=body, headers=self._headers)
-        return self._read(path, answer)
+        return self._request("POST", path, json=body)
 
     def transactions(self, user_id: str, most: int) -> list[dict[str, Any]]:
         """Return the user's newest transactions, over as many pages as it takes."""
@@ -49,8 +47,11 @@ class JsonClient:
             params["cursor"] = page["next_cursor"]
         return rows[:most]
 
-    @staticmethod
-    def _read(path: str, answer: urllib3.BaseHTTPResponse) -> Any:  # noqa: ANN401 - any JSON
+    def _request(self, method: str, path: str, **what: Any) -> Any:  # noqa: ANN401 - any JSON
+        try:
+            answer = self._pool.request(method, self.url + path, headers=self._headers, **what)
+        except urllib3.exceptions.HTTPError as error:
+            raise CallError(f"{path} got no answer ({type(error).__name__}).") from error
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
             raise CallError(f"{path} answered {answer.status}: {answer.data.decode()[:500]}")
         return json.loads(answer.data, parse_float=Decimal)

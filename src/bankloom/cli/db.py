@@ -50,9 +50,7 @@ def psql(
 def _open() -> Runtime:
     settings = Settings.read()
     logs.configure("warning")
-    runtime = Runtime.open(settings)
-    migrations.upgrade(runtime.database)
-    return runtime
+    return Runtime.open(settings, migrations.upgrade)
 
 
 def _run_psql(runtime: Runtime, arguments: list[str]) -> int:

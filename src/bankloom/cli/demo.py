@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import signal
 import socket
@@ -91,7 +92,11 @@ def demo(
 
 def _custom(file: Path) -> Person:
     """Return the person of a custom user file; another content is another person."""
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        raise StartError(f"{file} is not the JSON of a custom user: {error}") from error
     mark = hashlib.sha256(text.encode()).hexdigest()[:6]
     return Person(f"{file.stem}-{mark}", "ins_109508", "user_custom", text, CUSTOM_USER_SHOWN)
 

@@ -47,7 +47,11 @@ class Program:
                 text=True,
                 start_new_session=True,  # Ctrl-C is for the demo, which stops them in order
             )
-        self.url = self._announced(announcement)
+        try:
+            self.url = self._announced(announcement)
+        except BaseException:  # Ctrl-C too: nobody else knows of this process yet
+            self._stop()
+            raise
         threading.Thread(target=self._drain, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -59,6 +63,9 @@ class Program:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_SECONDS)

@@ -26,6 +26,8 @@ WithWorker = Annotated[bool, typer.Option(help="Run the job engine in this proce
 
 def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorker = True) -> None:
     """Serve the API, with the job engine beside it."""
+    # Until the server listens to signals itself: SIGTERM must not leave the database running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings.read()
     logs.configure(settings.log_level)
     listener = _listen(host, port)
@@ -50,6 +52,7 @@ def worker() -> None:
     """Run the job engine alone; start as many as you like, on as many machines."""
     settings = Settings.read()
     logs.configure(settings.log_level)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in `serve`
     runtime = open_runtime(settings)
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -28,7 +28,9 @@ ENGINE_SCHEMA = "bankloom_jobs"
 VIEWS_SCHEMA = "bank"
 OLDEST_SUPPORTED = 150_000  # PostgreSQL 15, as `server_version_num` writes it
 POOL_SIZE = 10
-POOL_OVERFLOW = 40  # the web side's forty threads must never wait for the worker's connections
+POOL_OVERFLOW = 20  # few enough that three processes fit into PostgreSQL's default of 100
+CONNECT_SECONDS = 10
+SILENT_MILLISECONDS = 30_000  # how long a vanished host may leave sent bytes unacknowledged
 _OPTIONS = f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC"
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,12 @@ class Database:
         self.embedded = embedded
         self.engine = create_engine(
             address,
-            connect_args={"options": _OPTIONS, "application_name": "bankloom"},
+            connect_args={
+                "options": _OPTIONS,
+                "application_name": "bankloom",
+                "connect_timeout": CONNECT_SECONDS,
+                "tcp_user_timeout": SILENT_MILLISECONDS,
+            },
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_pre_ping=True,

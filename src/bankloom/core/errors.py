@@ -168,10 +168,17 @@ class PlaidRefusedError(BankloomError):
 
 
 class PlaidUnreachableError(BankloomError):
-    """Plaid could not be reached or gave no readable answer. Try again; nothing was lost."""
+    """Plaid could not be reached or gave no readable answer. Try again; nothing was lost.
+
+    `was_sent` False: no connection came about, so Plaid has not seen the request.
+    """
 
     code = "plaid_unreachable"
     status = 502
+
+    def __init__(self, message: str | None = None, *, was_sent: bool = True) -> None:
+        self.was_sent = was_sent
+        super().__init__(message)
 
 
 class DatabaseLostError(BankloomError):

@@ -75,6 +75,7 @@ class Account(Base):
             session.execute(
                 statement.on_conflict_do_update(
                     index_elements=[cls.account_id],
+                    where=cls.item_id == statement.excluded.item_id,
                     set_={
                         **new,
                         "described_at": statement.excluded.described_at,

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, delete, or_, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +16,10 @@ from bankloom.models.base import Base, CreatedAt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
+
+    from bankloom.models.item import World
 
 PUBLIC_TOKEN_LIFETIME = timedelta(minutes=30)
 """Spec path `/item/public_token/exchange`: a public token expires after 30 minutes."""
@@ -49,6 +52,7 @@ class ExchangeClaim(Base):
     public_token_sealed: Mapped[str | None]
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     link_session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("link_sessions.id"))
+    world: Mapped[str]
     product: Mapped[str]
     state: Mapped[str] = mapped_column(server_default=ClaimState.CLAIMED)
     lease_until: Mapped[datetime]
@@ -57,13 +61,9 @@ class ExchangeClaim(Base):
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
-    def answers_for(self, user_id: uuid.UUID | None, at: datetime) -> bool:
-        """Say whether this record may answer: same person (if one was named), within 30 minutes."""
-        return (
-            user_id in {None, self.user_id}
-            and self.exchanged_at is not None
-            and at - self.exchanged_at < PUBLIC_TOKEN_LIFETIME
-        )
+    def answers(self, at: datetime) -> bool:
+        """Say whether this record may still answer: for 30 minutes after the exchange."""
+        return self.exchanged_at is not None and at - self.exchanged_at < PUBLIC_TOKEN_LIFETIME
 
     @classmethod
     def find(cls, session: Session, token_hash: str) -> ExchangeClaim | None:
@@ -81,6 +81,7 @@ class ExchangeClaim(Base):
             public_token_sealed=claim.public_token_sealed,
             user_id=claim.user_id,
             link_session_id=claim.link_session_id,
+            world=claim.world,
             product=claim.product,
             lease_until=claim.lease_until,
         )
@@ -108,34 +109,50 @@ class ExchangeClaim(Base):
         )
 
     @classmethod
-    def release(cls, session: Session, token_hash: str) -> None:
-        """Forget a claim that spent nothing at Plaid."""
+    def lock(cls, session: Session, token_hash: str) -> None:
+        """Wait until no other connection is about to change the claim."""
         session.execute(
-            delete(cls).where(cls.public_token_hash == token_hash, cls.state == ClaimState.CLAIMED)
+            select(cls.state).where(cls.public_token_hash == token_hash).with_for_update()
         )
 
     @classmethod
-    def end_lease(cls, session: Session, token_hash: str, at: datetime) -> None:
+    def release(cls, session: Session, token_hash: str, attempt: int) -> uuid.UUID | None:
+        """Forget a claim that spent nothing at Plaid; return whose it was, if it still was ours."""
+        mine = cls._held_by(token_hash, attempt)
+        return session.execute(delete(cls).where(mine).returning(cls.user_id)).scalar_one_or_none()
+
+    @classmethod
+    def end_lease(cls, session: Session, token_hash: str, attempt: int, at: datetime) -> None:
         """Let the next call try again: Plaid's answer is not known."""
-        session.execute(
-            update(cls).where(cls.public_token_hash == token_hash).values(lease_until=at)
-        )
+        mine = cls._held_by(token_hash, attempt)
+        session.execute(update(cls).where(mine).values(lease_until=at))
 
     @classmethod
-    def mark_possible_orphan(cls, session: Session, token_hash: str) -> None:
+    def mark_possible_orphan(cls, session: Session, token_hash: str, attempt: int) -> None:
         """Record that Plaid had taken the token before, and its answer was lost."""
-        session.execute(
-            update(cls)
-            .where(cls.public_token_hash == token_hash)
-            .values(state=ClaimState.POSSIBLE_ORPHAN, public_token_sealed=None)
+        lost = {"state": ClaimState.POSSIBLE_ORPHAN, "public_token_sealed": None}
+        session.execute(update(cls).where(cls._held_by(token_hash, attempt)).values(lost))
+
+    @classmethod
+    def _held_by(cls, token_hash: str, attempt: int) -> ColumnElement[bool]:
+        return and_(
+            cls.public_token_hash == token_hash,
+            cls.state == ClaimState.CLAIMED,
+            cls.attempts == attempt,
         )
 
     @classmethod
-    def left_over(cls, session: Session, at: datetime, limit: int) -> Sequence[ExchangeClaim]:
-        """Return the claims that a crash left open, oldest first."""
+    def left_over(
+        cls, session: Session, world: World, at: datetime, limit: int
+    ) -> Sequence[ExchangeClaim]:
+        """Return the claims of this world that a crash left open, oldest first."""
         return session.scalars(
             select(cls)
-            .where(cls.state == ClaimState.CLAIMED, cls.lease_until < at)
+            .where(
+                cls.state == ClaimState.CLAIMED,
+                cls.lease_until < at,
+                cls.world == str(world),
+            )
             .order_by(cls.created_at)
             .limit(limit)
         ).all()

@@ -94,6 +94,13 @@ class Item(Base):
         return [World(*row) for row in rows]
 
     @classmethod
+    def any_sealed(cls, session: Session) -> tuple[str, str] | None:
+        """Return (item_id, sealed access token) of some Item, to try the keys on."""
+        query = select(cls.item_id, cls.access_token_sealed).where(cls.removed_at.is_(None))
+        row = session.execute(query.limit(1)).one_or_none()
+        return (row.item_id, row.access_token_sealed) if row else None
+
+    @classmethod
     def lock(cls, session: Session, item_id: str) -> Item | None:
         """Lock the Item for this commit; None where there is none or it was removed.
 

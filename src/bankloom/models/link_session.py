@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from bankloom.models.item import World
+
 ASKABLE_AFTER_EXPIRY = timedelta(hours=6)
 """Plaid keeps a session's results for six hours after it ended (spec `LinkTokenGetResponse`)."""
 
@@ -34,6 +36,7 @@ class LinkSession(Base):
 
     id: Mapped[OurId]
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    world: Mapped[str]
     products: Mapped[list[str]]
     link_token_sealed: Mapped[str | None]
     link_token_hash: Mapped[str] = mapped_column(unique=True)
@@ -49,10 +52,10 @@ class LinkSession(Base):
 
     @classmethod
     def newest_open(
-        cls, session: Session, user_id: uuid.UUID | None, limit: int
+        cls, session: Session, world: World, user_id: uuid.UUID | None, limit: int
     ) -> Sequence[LinkSession]:
-        """Return the newest sessions that Plaid can still be asked about, of one user or of all."""
-        query = select(cls).where(cls.link_token_sealed.is_not(None))
+        """Return the newest sessions that this Plaid can still be asked about, of one user or all."""
+        query = select(cls).where(cls.link_token_sealed.is_not(None), cls.world == str(world))
         if user_id is not None:
             query = query.where(cls.user_id == user_id)
         return session.scalars(query.order_by(cls.created_at.desc()).limit(limit)).all()

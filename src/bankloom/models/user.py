@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt, OurId
 
 if TYPE_CHECKING:
+    import uuid
+
     from sqlalchemy.orm import Session
 
 
@@ -37,6 +41,15 @@ class User(Base):
     def find(cls, session: Session, name: str) -> User | None:
         """Return the user of that name, or None."""
         return session.execute(select(cls).where(cls.name == name)).scalar_one_or_none()
+
+    @classmethod
+    def forget_if_unused(cls, session: Session, user_id: uuid.UUID) -> None:
+        """Delete a user whom nothing refers to: a call that was refused leaves nothing behind."""
+        connection = session.connection()
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(
+                delete(cls).where(cls.id == user_id)
+            )  # refused if anything is theirs
 
     @classmethod
     def more_than_one(cls, session: Session) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_origin
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from bankloom.core.errors import UnauthorizedError
+from bankloom.core.errors import InvalidRequestError, UnauthorizedError
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
@@ -20,6 +20,21 @@ def runtime_of(request: Request) -> Runtime:
     """Return the runtime that the app was built with."""
     runtime: Runtime = request.app.state.runtime
     return runtime
+
+
+def only_declared_query(request: Request) -> None:
+    """Refuse a query parameter that the route does not know, or one given twice.
+
+    A misspelt filter would show more than was asked for. Errors: `InvalidRequestError`.
+    """
+    declared = {field.alias: field for field in request.scope["route"].dependant.query_params}
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            raise InvalidRequestError(f"Unknown query parameter. Known here: {known}.")
+        if given.count(name) > 1 and get_origin(declared[name].field_info.annotation) is not list:
+            raise InvalidRequestError(f"The query parameter {name} may be given only once.")
 
 
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]

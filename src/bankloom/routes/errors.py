@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004 - the pool's
 from starlette.exceptions import HTTPException
 
 from bankloom.core.errors import (
@@ -74,8 +74,13 @@ async def _http(_request: Request, error: Exception) -> JsonAnswer:
 
 
 async def _database(_request: Request, error: Exception) -> JsonAnswer:
-    log.error("The database failed: %s", error)
-    return answer(DatabaseLostError("The database is not there right now. Try again in a moment."))
+    cause = getattr(error, "orig", None)
+    said = getattr(getattr(cause, "diag", None), "message_primary", None)  # without people's data
+    log.error("The database failed: %s: %s", type(cause or error).__name__, said)
+    if isinstance(error, OperationalError | InterfaceError | TimeoutError):
+        sentence = "The database is not there right now. Try again in a moment."
+        return answer(DatabaseLostError(sentence))
+    return answer(BankloomError())
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JsonAnswer:

@@ -10,13 +10,14 @@ from bankloom.models import Institution, Item, ItemProduct
 from bankloom.routes import shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
-from bankloom.routes.plaid import UserFilter
 
 router = APIRouter(prefix="/plaid", tags=["items"])
 
 
 @router.get("/items", response_model=list[shapes.ItemAnswer], responses=shapes.errors())
-def list_items(runtime: RuntimeDep, caller: CallerDep, user_id: UserFilter = None) -> JsonAnswer:
+def list_items(
+    runtime: RuntimeDep, caller: CallerDep, user_id: shapes.UserFilter = None
+) -> JsonAnswer:
     """List the linked Items with the state of every product, those linked first on top."""
     with runtime.database.session() as session:
         rows = Item.listing(session, caller.scope(session, user_id))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request, Response
 
-from bankloom.core.errors import InvalidRequestError
+from bankloom.core.errors import ExchangeInProgressError, InvalidRequestError
 from bankloom.models import Account, RunStatus, SyncRun, TransactionFilter, page_of_transactions
 from bankloom.routes import answers, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
@@ -22,12 +23,11 @@ from bankloom.services.runtime import Runtime
 router = APIRouter(prefix="/plaid", tags=["plaid"])
 
 WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
+TWIN_SECONDS_MAX = 25  # how long one of two calls with the same public token waits for the other
+TWIN_POLL_SECONDS = 0.1
 PAGE_LIMIT_MAX = 500
 AMOUNT_DIGITS_MAX = 38  # more than any money has, and far from what a database number can't hold
 
-UserFilter = Annotated[
-    shapes.Text | None, Query(description="Your id of the person; `*` for everyone.")
-]
 Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_DIGITS_MAX)]
 
 
@@ -47,11 +47,28 @@ def create_link_token(
 @router.post(
     "/exchange", response_model=shapes.ExchangeAnswer, responses=shapes.errors(404, 409, 502)
 )
-def exchange(
-    body: shapes.ExchangeRequest, runtime: RuntimeDep, caller: CallerDep, response: Response
+async def exchange(
+    body: shapes.ExchangeRequest,
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    request: Request,
+    response: Response,
 ) -> dict[str, str]:
     """Exchange a public token; call it once for each product, with the same token."""
     response.headers["Cache-Control"] = "no-store"
+    deadline = time.monotonic() + TWIN_SECONDS_MAX
+    while True:
+        try:
+            return await anyio.to_thread.run_sync(
+                _exchange, runtime, caller, body, limiter=request.app.state.exchanges
+            )
+        except ExchangeInProgressError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(TWIN_POLL_SECONDS)
+
+
+def _exchange(runtime: Runtime, caller: Caller, body: shapes.ExchangeRequest) -> dict[str, str]:
     with runtime.database.session() as session:
         user_name = caller.person(session, body.user_id)
     asked = link_item.ExchangeRequest(
@@ -64,7 +81,7 @@ def exchange(
 def list_accounts(
     runtime: RuntimeDep,
     caller: CallerDep,
-    user_id: UserFilter = None,
+    user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
 ) -> JsonAnswer:
     """List accounts with their balances, those of the bank linked first on top."""
@@ -77,11 +94,11 @@ def list_accounts(
 def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
     runtime: RuntimeDep,
     caller: CallerDep,
-    user_id: UserFilter = None,
+    user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
     account_id: Annotated[list[shapes.Text], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
-    start_date: date | None = None,
-    end_date: date | None = None,
+    start_date: shapes.Day | None = None,
+    end_date: shapes.Day | None = None,
     pending: bool | None = None,  # noqa: FBT001 - a query parameter
     personal_finance_category: shapes.Text | None = None,
     min_amount: Amount = None,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from fastapi import Query
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from bankloom.services.api_access import EVERYONE
 
@@ -39,6 +49,18 @@ def _one_person(text: str) -> str:
 
 
 UserId = Annotated[Text, AfterValidator(_one_person)]
+
+
+def _is_iso_day(value: object) -> object:
+    """Refuse numbers: pydantic would take one for seconds since 1970."""
+    if isinstance(value, str) and not _ISO_DAY.fullmatch(value):
+        raise ValueError("must be a calendar date like 2026-11-23")
+    return value
+
+
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Day = Annotated[date, BeforeValidator(_is_iso_day)]
+UserFilter = Annotated[Text | None, Query(description="Your id of the person; `*` for everyone.")]
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 
 

@@ -27,6 +27,9 @@ def now(run: Run) -> None:
     with run.hold() as session:
         if institution:
             Institution.put(session, institution)
+        elif told.institution_id:
+            name = told.institution_name or told.institution_id
+            Institution.note_name(session, told.institution_id, name)
         item = session.get_one(Item, run.item.item_id)
         item.institution_id = told.institution_id or item.institution_id
         item.consent_expires_at = told.consent_expiration_time
@@ -56,8 +59,7 @@ def _institution(run: Run, item: PlaidItem) -> Institution | None:
         told, payload = run.runtime.plaid.institutions_get_by_id(item.institution_id)
     except PlaidRefusedError as error:
         log.warning("Institution %s is not described: %s", item.institution_id, error.message)
-        name = item.institution_name or item.institution_id
-        return Institution(institution_id=item.institution_id, name=name, updated_at=at)
+        return None
     return Institution(
         institution_id=item.institution_id,
         name=told.name,

@@ -16,9 +16,11 @@ from bankloom.services.plaid_errors import GONE
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
+    from bankloom.models import World
     from bankloom.services.plaid_messages import ItemAddResult
     from bankloom.services.runtime import Runtime
 
@@ -36,14 +38,16 @@ class Linker:
 
 
 def named_linker(
-    session: Session, user_name: str | None, link_token_hash: str | None
+    session: Session, world: World, user_name: str | None, link_token_hash: str | None
 ) -> Linker | None:
     """Return whom the caller named, by user or by link token. Errors: `UnknownLinkTokenError`."""
     user = User.find(session, user_name) if user_name else None
     if link_token_hash is None:
         return Linker(user_name, user.id if user else None) if user_name else None
     link = LinkSession.find_by_token_hash(session, link_token_hash)
-    if link is None or (user_name and (user is None or user.id != link.user_id)):
+    if link is None or link.world != str(world):
+        raise UnknownLinkTokenError
+    if user_name and (user is None or user.id != link.user_id):
         raise UnknownLinkTokenError
     return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
 
@@ -61,7 +65,7 @@ def find_linker(
     with runtime.database.session() as session:
         user_id = named.user_id if named else None
         known_user = named is None or user_id is not None
-        links = LinkSession.newest_open(session, user_id, SESSIONS_ASKED_MAX) if known_user else ()
+        links = _open_links(session, runtime.plaid.world, user_id) if known_user else ()
         names = {link.user_id: session.get_one(User, link.user_id).name for link in links}
     for link in links:
         token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
@@ -74,6 +78,10 @@ def find_linker(
             "the call with the link_token or the user_id it was made for. Nothing was exchanged."
         )
     return named
+
+
+def _open_links(session: Session, world: World, user_id: uuid.UUID | None) -> Sequence[LinkSession]:
+    return LinkSession.newest_open(session, world, user_id, SESSIONS_ASKED_MAX)
 
 
 def _result(runtime: Runtime, link_token: str, public_token: str) -> ItemAddResult | None:

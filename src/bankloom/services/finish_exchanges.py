@@ -26,7 +26,7 @@ def now(runtime: Runtime) -> None:
     at = clock.now()
     with runtime.database.session() as session:
         ExchangeClaim.wipe_old(session, at)
-        claims = ExchangeClaim.left_over(session, at, CLAIMS_RETRIED_MAX)
+        claims = ExchangeClaim.left_over(session, runtime.plaid.world, at, CLAIMS_RETRIED_MAX)
         names = {claim.user_id: session.get_one(User, claim.user_id).name for claim in claims}
     for claim in claims:
         _finish(runtime, claim, names[claim.user_id])
@@ -36,7 +36,7 @@ def _finish(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> None:
     token_hash = claim.public_token_hash
     if clock.now() - claim.created_at > 2 * PUBLIC_TOKEN_LIFETIME:
         with runtime.database.session() as session:
-            report_possible_orphan(session, token_hash)
+            report_possible_orphan(session, token_hash, claim.attempts)
         return
     linker = Linker(user_name, claim.user_id, claim.link_session_id)
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from sqlalchemy import text
+
+from bankloom.core.errors import DatabaseLostError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -16,6 +17,9 @@ _engine = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 """Never opened: it only writes jobs over our own sessions' connections."""
 
 SYNC_ITEM = "sync_item"
+ITEMS_QUEUE = "items"
+TICKS_QUEUE = "ticks"
+"""A queue and a slot of its own, so that no number of slow Items holds the tick up."""
 
 
 def a_worker_lives(session: Session, silent_seconds: float) -> bool:
@@ -36,9 +40,15 @@ def later(session: Session, item_id: str) -> None:
     connection = session.connection()
     deferrer = _engine.configure_task(
         SYNC_ITEM,
+        queue=ITEMS_QUEUE,
         lock=item_id,
         queueing_lock=item_id,
         connection=connection.connection.driver_connection,
     )
-    with suppress(AlreadyEnqueued), connection.begin_nested():
-        deferrer.defer(item_id=item_id)
+    try:
+        with connection.begin_nested():
+            deferrer.defer(item_id=item_id)
+    except AlreadyEnqueued:
+        return
+    except ConnectorException as error:
+        raise DatabaseLostError from error

@@ -53,6 +53,7 @@ def create_link_token(runtime: Runtime, user_name: str, products: Sequence[str])
         session.add(
             LinkSession(
                 user_id=user_id,
+                world=str(runtime.plaid.world),
                 products=list(products),
                 link_token_sealed=runtime.keyring.seal(token, str(user_id)),
                 link_token_hash=runtime.keyring.hash(token),

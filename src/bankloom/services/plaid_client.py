@@ -167,10 +167,12 @@ class PlaidClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PlaidUnreachableError(
                 f"Plaid gave no answer at {self._settings.host} ({type(error).__name__}). "
-                "Check the network and PLAID_BASE_URL; what was asked will be tried again."
+                "Check the network and PLAID_BASE_URL; what was asked will be tried again.",
+                was_sent=not isinstance(getattr(error, "reason", error), _NOT_SENT),
             ) from error
 
 
+_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 

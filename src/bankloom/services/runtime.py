@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bankloom.core.db import Database
-from bankloom.core.errors import WorldMismatchError
-from bankloom.core.keyring import Keyring
+from bankloom.core.errors import ConfigurationError, WorldMismatchError
+from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
 from bankloom.services.plaid_client import PlaidClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bankloom.core.settings import Settings
     from bankloom.models import World
 
@@ -28,10 +30,20 @@ class Runtime:
     plaid: PlaidClient
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Open everything that the settings name. Errors: `ConfigurationError`."""
-        keyring = open_keyring(settings)
-        return cls(settings, Database.open(settings), keyring, PlaidClient(settings.plaid))
+    def open(cls, settings: Settings, prepare: Callable[[Database], None] | None = None) -> Self:
+        """Open everything that the settings name; `prepare` brings the database up to date.
+
+        Errors: `ConfigurationError`.
+        """
+        database = Database.open(settings)
+        try:
+            if prepare:
+                prepare(database)
+            keyring = open_keyring(settings, database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(settings, database, keyring, PlaidClient(settings.plaid))
 
     def close(self) -> None:
         """Give everything back."""
@@ -56,10 +68,37 @@ def refuse_other_world(stored: World, configured: World) -> None:
         )
 
 
-def open_keyring(settings: Settings) -> Keyring:
-    """Return the keyring of the settings, or the one in the data folder, made at the first start."""
+def open_keyring(settings: Settings, database: Database) -> Keyring:
+    """Return the keyring of the settings, or the file in the data folder, made at the first start.
+
+    Errors: `ConfigurationError` where it does not open what the database holds: fresh keys over
+    old tokens would lose every bank.
+    """
+    with database.session() as session:
+        sealed = Item.any_sealed(session)
+    keyring = _keyring_of(settings, may_create=sealed is None)
+    if sealed is not None:
+        item_id, token = sealed
+        try:
+            keyring.open(token, item_id)
+        except SealBrokenError as error:
+            raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
+    return keyring
+
+
+_KEYS_DO_NOT_FIT = (
+    "The keyring does not open the access tokens in this database. Give back the keys that they "
+    "were sealed with, as BANKLOOM_ENCRYPTION_KEYS or as the file 'keyring' of BANKLOOM_DATA_DIR, "
+    "from a backup. Nothing was changed."
+)
+
+
+def _keyring_of(settings: Settings, *, may_create: bool) -> Keyring:
     if settings.encryption_keys:
         return Keyring.parse(settings.encryption_keys.get_secret_value())
+    path = settings.data_dir / KEYRING_FILE
+    if not may_create and not path.exists():
+        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (There is no {path}.)")
     # Others may pass through, not look in: as root, the database runs as another user.
     settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-    return Keyring.load_or_create(settings.data_dir / KEYRING_FILE)
+    return Keyring.load_or_create(path)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 def now(run: Run) -> set[str]:
     """Store what `/accounts/get` lists and a snapshot of each balance; return the account ids."""
     described = run.runtime.plaid.accounts_get(run.access_token)
-    rows = [account_values(account, payload) for account, payload in described]
+    by_id = {account.account_id: (account, payload) for account, payload in described}
+    rows = [account_values(account, payload) for account, payload in by_id.values()]
     at = clock.now()
     with run.hold() as session:
         Account.put_described(session, run.item.item_id, rows, at)
         BalanceSnapshot.take(session, run.item.item_id, at)
-    return {account.account_id for account, _ in described}
+    return set(by_id)
 
 
 def account_values(account: PlaidAccount, payload: bytes) -> dict[str, Any]:

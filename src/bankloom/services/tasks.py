@@ -36,9 +36,9 @@ DUE_ITEMS_MAX = 500
 def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
     """Return the job engine with its two tasks, over these connections."""
     app = procrastinate.App(connector=connector)
-    app.task(name=jobs.SYNC_ITEM, pass_context=True)(run_item)
-    ticking = app.task(name="tick", queueing_lock="tick", pass_context=True)(tick)
-    app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(ticking)
+    app.task(name=jobs.SYNC_ITEM, queue=jobs.ITEMS_QUEUE, pass_context=True)(run_item)
+    on_tick = app.task(name="tick", queue=jobs.TICKS_QUEUE, queueing_lock="tick", pass_context=True)
+    app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(on_tick(tick))
     return app
 
 

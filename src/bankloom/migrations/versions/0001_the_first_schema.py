@@ -98,6 +98,14 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("run_id", "page", "row", name=op.f("transaction_staging_pkey")),
         schema="bankloom",
     )
+    op.create_index(
+        "transaction_staging_special_idx",
+        "transaction_staging",
+        ["run_id"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("op = 2 OR pending_transaction_id IS NOT NULL"),
+    )
     op.create_table(
         "users",
         sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
@@ -171,6 +179,7 @@ def create_tables() -> None:
         "link_sessions",
         sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
         sa.Column("user_id", sa.UUID(), nullable=False),
+        sa.Column("world", sa.Text(), nullable=False),
         sa.Column("products", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("link_token_sealed", sa.Text(), nullable=True),
         sa.Column("link_token_hash", sa.Text(), nullable=False),
@@ -244,6 +253,7 @@ def create_tables() -> None:
         sa.Column("public_token_sealed", sa.Text(), nullable=True),
         sa.Column("user_id", sa.UUID(), nullable=False),
         sa.Column("link_session_id", sa.UUID(), nullable=True),
+        sa.Column("world", sa.Text(), nullable=False),
         sa.Column("product", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="claimed", nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,62 @@
+"""Stores an Item that was just linked: its sealed token, what Link told of it, its product tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bankloom.core.errors import UnknownPublicTokenError
+from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
+from bankloom.services import sync_item
+from bankloom.services.sync_accounts import link_account_values
+
+if TYPE_CHECKING:
+    import uuid
+
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.plaid_messages import ItemAddResult, TokenExchanged
+    from bankloom.services.runtime import Runtime
+
+
+def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: TokenExchanged) -> None:
+    """Insert the Item, or give the one we hold the access token that Plaid answered this time."""
+    sealed = runtime.keyring.seal(told.access_token, told.item_id)
+    token_hash = runtime.keyring.hash(told.access_token)
+    item = Item.lock(session, told.item_id)
+    if item is None:
+        session.add(
+            Item(
+                item_id=told.item_id,
+                user_id=user_id,
+                access_token_sealed=sealed,
+                access_token_hash=token_hash,
+                **runtime.plaid.world._asdict(),
+            )
+        )
+        session.flush()
+    elif item.user_id != user_id:
+        raise UnknownPublicTokenError
+    elif item.access_token_hash != token_hash:
+        item.access_token_sealed, item.access_token_hash = sealed, token_hash
+        item.token_generation += 1
+
+
+def put_what_link_told(session: Session, item_id: str, result: ItemAddResult) -> None:
+    """Store the names that Link gave, so that they are there before the first run."""
+    Account.put_stubs(session, item_id, [link_account_values(named) for named in result.accounts])
+    told = result.institution
+    if told and told.institution_id:
+        Institution.note_name(session, told.institution_id, told.name or told.institution_id)
+        session.get_one(Item, item_id).institution_id = told.institution_id
+
+
+def add_tag(
+    session: Session, item_id: str, product: str, link_session_id: uuid.UUID | None
+) -> None:
+    """Add the product's tag; a product that the session did not ask for still needs consent."""
+    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    consented = link is None or product in link.products
+    state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
+    is_new = ItemProduct.add(session, item_id, product, state, None)
+    if is_new and consented:
+        sync_item.request(session, item_id, "exchange")
