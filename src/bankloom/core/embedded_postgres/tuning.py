@@ -13,6 +13,9 @@ _ALWAYS = {
     # A container's /dev/shm is 64 MB, and parallel queries fail when it is full.
     "max_parallel_workers_per_gather": "0",
     "max_parallel_maintenance_workers": "0",
+    # At PostgreSQL's 128 MB a first history of 50,000 is written twice: merged pages leave the cache
+    # before the merge ends. Memory is taken only as data fills it.
+    "shared_buffers": "256MB",
     "max_wal_size": "2GB",  # a bulk load of 730 days does not force one checkpoint after another
     "checkpoint_timeout": "15min",  # fewer full pages in the log; recovery stays within a minute
     # The query of a killed service ends within this time, so a new server need not wait for it.
