@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from operator import truediv
 from typing import TYPE_CHECKING
 
 import floor
@@ -14,7 +15,7 @@ from pages_server import access_token
 from progress import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from servers import Server
 
@@ -23,18 +24,24 @@ _UNIT = "transactions/s"
 
 def measure(url: str, server: Server, rounds: int, rows: int, typical_rows: int) -> list[Figure]:
     """Return the two ratios; `typical_rows` may be few, for its rate does not depend on them."""
-    usual = _rate(url, server, typical.ingest, typical_rows)
-    pairs = [
-        (_rate(url, server, ours.ingest, rows), _rate(url, server, floor.ingest, rows))
+    in_turns = [
+        (
+            _rate(url, server, ours.ingest, rows),
+            _rate(url, server, floor.ingest, rows),
+            _rate(url, server, typical.ingest, typical_rows),
+        )
         for _ in range(rounds)
     ]
-    rate = statistics.median(our for our, _ in pairs)
-    least = statistics.median(bare for _, bare in pairs)
-    ratio = statistics.median(our / bare for our, bare in pairs)
+    our_rates, floor_rates, typical_rates = zip(*in_turns, strict=True)
     return [
-        Figure("ingest_vs_typical", rate, _UNIT, usual, rate / usual),
-        Figure("ingest_vs_floor", rate, _UNIT, least, ratio),
+        _figure("ingest_vs_typical", our_rates, typical_rates),
+        _figure("ingest_vs_floor", our_rates, floor_rates),
     ]
+
+
+def _figure(name: str, rates: Sequence[float], references: Sequence[float]) -> Figure:
+    ratio = statistics.median(map(truediv, rates, references))
+    return Figure(name, statistics.median(rates), _UNIT, statistics.median(references), ratio)
 
 
 def _rate(url: str, server: Server, ingest: Callable[[str, str, str], float], rows: int) -> float:

@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     updates: int
 
 
-FULL = Plan("bench.json", 100, 3, 3_000, (10_000, 100_000, 1_000_000), 100)
+FULL = Plan("bench.json", 100, 5, 2_000, (10_000, 100_000, 1_000_000), 100)
 QUICK = Plan("bench-quick.json", 30, 1, 500, (1_000, 5_000, 20_000), 10)
 
 
