@@ -44,6 +44,8 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
     )
     try:
         uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # uvicorn has left in order, and raises the signal again that it left for
     finally:
         _leave(app.state.worker)
 

@@ -1,0 +1,104 @@
+"""`bankloom serve` and `bankloom db`: the first start, the next ones, and what is said when one fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from harness import API_KEY, Api, ServiceProcess, environment_for, settings_for, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-c", "from bankloom.cli import main; main()"]
+
+
+@pytest.fixture
+def environment(embedded_database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The settings of a service over this test's database, without a key of its own."""
+    settings = settings_for("http://127.0.0.1:1", embedded_database_url, tmp_path / "data")
+    environment = environment_for(settings)
+    del environment["BANKLOOM_API_KEY"]
+    return environment
+
+
+def bankloom(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def status(url: str, key: str) -> int:
+    with Api(url, key).client as client:
+        return client.get("/plaid/accounts").status_code
+
+
+def test_the_first_start_shows_a_key_once(environment: dict[str, str]) -> None:
+    """The key of the first start works, then and later, and is never shown again."""
+    first = ServiceProcess(environment)
+    shown = wait_until(lambda: re.search(r"shown only this once: (\S+)", first.log))
+    key = shown.group(1)
+    assert status(first.api.url, key) == 200
+    assert status(first.api.url, key + "x") == 401
+    assert first.stop() == 0
+    assert first.log.count(key) == 1
+    second = ServiceProcess({**environment, "BANKLOOM_API_KEY": API_KEY})
+    assert [status(second.api.url, each) for each in (key, API_KEY)] == [200, 200]
+    assert second.stop() == 0
+    assert "service key" not in second.log
+
+
+def test_a_taken_port_is_one_sentence(environment: dict[str, str]) -> None:
+    """Another program's port is named, before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = bankloom(environment, "serve", "--port", port)
+    assert ended.returncode == 2
+    assert port in ended.stderr
+    assert "in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+KEY = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BANKLOOM_ENCRYPTION_KEYS", KEY, "32 bytes"),
+        ("BANKLOOM_ENCRYPTION_KEYS", f"main:{KEY}", "no key named 'index'"),
+        ("BANKLOOM_API_KEY", "hunter2", "BANKLOOM_API_KEY"),
+        ("BANKLOOM_DATABASE_URL", "postgresql:/me:hunter2@host/db", "BANKLOOM_DATABASE_URL"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(
+    environment: dict[str, str], name: str, value: str, said: str
+) -> None:
+    """It says what to mend, without a traceback and without the secret."""
+    ended = bankloom({**environment, name: value}, "serve", "--port", "0")
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    for secret in ("Traceback", KEY[:12], "hunter2"):
+        assert secret not in ended.stderr
+
+
+def test_the_database_opens_read_only(environment: dict[str, str]) -> None:
+    """`db url` prints an address that works; `db psql` hands on arguments and the exit code."""
+    printed = bankloom(environment, "db", "url")
+    assert printed.returncode == 0, printed.stderr
+    with psycopg.connect(printed.stdout.strip()) as reader:
+        assert reader.execute("SELECT * FROM accounts").fetchall() == []
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("SELECT * FROM bankloom.items")
