@@ -58,7 +58,7 @@ def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerP
     logs = [folder / f"worker-{number}.log" for number in range(count)]
     started = [WorkerProcess(runtime.settings, log) for log in logs]
     try:
-        wait_until(lambda: len(registered(runtime) - known) == count, START_SECONDS_MAX)
+        wait_until(lambda: len(registered(runtime) - known) == 2 * count, START_SECONDS_MAX)
         yield started
     finally:
         for worker in started:
@@ -67,7 +67,7 @@ def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerP
 
 
 def registered(runtime: Runtime) -> set[int]:
-    """Return the ids of the engine's workers."""
+    """Return the ids of the engine's workers: a process has one for Items and one for ticks."""
     return {row.id for row in query(runtime, "SELECT id FROM procrastinate_workers")}
 
 
@@ -114,7 +114,10 @@ def tick_now(runtime: Runtime) -> None:
     with runtime.database.session() as session:
         connection = session.connection()
         deferrer = jobs._engine.configure_task(
-            "tick", queueing_lock="tick", connection=connection.connection.driver_connection
+            "tick",
+            queue=jobs.TICKS_QUEUE,
+            queueing_lock="tick",
+            connection=connection.connection.driver_connection,
         )
         with suppress(AlreadyEnqueued), connection.begin_nested():
             deferrer.defer(timestamp=0)

@@ -105,7 +105,7 @@ def test_a_frozen_worker_changes_nothing_afterwards(
             frozen.tell(signal.SIGCONT)
             wait_until(lambda: "handed over" in frozen.log.read_text())
             assert (stored(parts), runs(parts, item_id)) == (before, ended)
-            wait_until(lambda: len(registered(parts)) >= 2)
+            wait_until(lambda: len(registered(parts)) == 4)
             ask_for_run(parts, item_id)
             settle(parts)
     assert stored(parts) == before
