@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
-from bankloom.core.embedded_postgres import EmbeddedPostgres
+from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from bankloom.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ENGINE_SCHEMA = "bankloom_jobs"
 VIEWS_SCHEMA = "bank"
 OLDEST_SUPPORTED = 150_000  # PostgreSQL 15, as `server_version_num` writes it
 POOL_SIZE = 10
-POOL_OVERFLOW = 20  # few enough that three processes fit into PostgreSQL's default of 100
+POOL_OVERFLOW = 16  # few enough that three processes fit into PostgreSQL's default of 100
 CONNECT_SECONDS = 10
 SILENT_MILLISECONDS = 30_000  # how long a vanished host may leave sent bytes unacknowledged
 _OPTIONS = f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC"
@@ -130,10 +130,19 @@ class Database:
         try:
             return psycopg.connect(*args, **kwargs)
         except psycopg.OperationalError:
-            if self.embedded is None:
+            if self.embedded is None or not self._is_back(self.embedded):
                 raise
-            self.embedded.ensure_running()
             return psycopg.connect(*args, **kwargs)
+
+    @staticmethod
+    def _is_back(server: EmbeddedPostgres) -> bool:
+        """Start the server again; what keeps it from starting is for the log, not for a caller."""
+        try:
+            server.ensure_running()
+        except EmbeddedPostgresError as error:
+            log.error("The embedded database does not start again: %s", error)  # noqa: TRY400 - told whole
+            return False
+        return True
 
 
 def _first_line(error: Exception) -> str:

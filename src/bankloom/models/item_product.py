@@ -103,6 +103,7 @@ class ItemProduct(Base):
         cls, session: Session, item_id: str, at: datetime, *, even_without_consent: bool = False
     ) -> None:
         """Make the Item's tags due at an instant, whatever lease stands on them."""
+        cls.lock(session, item_id)
         due = update(cls).where(cls.item_id == item_id).values(next_try_at=at)
         if not even_without_consent:
             due = due.where(cls.state != ProductState.CONSENT_NEEDED)
@@ -110,11 +111,13 @@ class ItemProduct(Base):
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> None:
-        """Lock the Item's tags: a request that is being committed now comes first, as a whole.
+        """Lock the Item's tags, always in the same order: nobody who locks several waits in a ring.
 
-        Its tags would otherwise not be claimed while its run already is, and end with nothing done.
+        A request that is being committed now comes first, as a whole: its tags would otherwise not
+        be claimed while its run already is, and end with nothing done.
         """
-        session.execute(select(cls.product).where(cls.item_id == item_id).with_for_update())
+        tags = select(cls.product).where(cls.item_id == item_id).order_by(cls.product)
+        session.execute(tags.with_for_update())
 
     @classmethod
     def claim_due(

@@ -81,6 +81,7 @@ def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
     log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
     in_link = what in {Remedy.RELINK, Remedy.CONSENT_NEEDED}
     with run.hold() as session:
+        ItemProduct.lock(session, run.item.item_id)
         for tag in tags:
             wait = retry_policy.after_failure(what, tag.failures)
             state = _STATES.get(what, ProductState.FAILING)
