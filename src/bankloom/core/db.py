@@ -31,7 +31,11 @@ POOL_SIZE = 10
 POOL_OVERFLOW = 16  # few enough that three processes fit into PostgreSQL's default of 100
 CONNECT_SECONDS = 10
 SILENT_MILLISECONDS = 30_000  # how long a vanished host may leave sent bytes unacknowledged
-_OPTIONS = f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC"
+IDLE_SECONDS = 60  # a process frozen in the middle of a commit holds its locks no longer than this
+_OPTIONS = (
+    f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC "
+    f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+)
 
 log = logging.getLogger(__name__)
 

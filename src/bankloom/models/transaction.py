@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, or_, select, text, tuple_
+from sqlalchemy import Index, and_, or_, select, text, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base
+from bankloom.models.item import Item
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
@@ -43,10 +44,17 @@ class Transaction(Base):
             text("transaction_id DESC"),
             postgresql_where=text("removed_at IS NULL"),
         ),
+        Index(
+            "transactions_of_account_idx",
+            "account_id",
+            text("date DESC"),
+            text("transaction_id DESC"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
     )
 
     transaction_id: Mapped[str] = mapped_column(primary_key=True)
-    account_id: Mapped[str] = mapped_column(index=True)
+    account_id: Mapped[str]
     item_id: Mapped[str]
     user_id: Mapped[uuid.UUID]
     lineage_id: Mapped[str]
@@ -110,7 +118,7 @@ def _narrowed(
     row = Transaction
     conditions: list[tuple[object, Callable[[Any], ColumnElement[bool]]]] = [
         (wanted.user_id, lambda value: row.user_id == value),
-        (wanted.item_id, lambda value: row.item_id == value),
+        (wanted.item_id, _of_item),
         (wanted.account_ids or None, row.account_id.in_),
         (wanted.start_date, lambda value: row.date >= value),
         (wanted.end_date, lambda value: row.date <= value),
@@ -124,6 +132,12 @@ def _narrowed(
         (wanted.q, _text_matches),
     ]
     return query.where(*(condition(value) for value, condition in conditions if value is not None))
+
+
+def _of_item(item_id: str) -> ColumnElement[bool]:
+    """Match an Item, and its user too: the newest rows of a user are one index range."""
+    owner = select(Item.user_id).where(Item.item_id == item_id).scalar_subquery()
+    return and_(Transaction.item_id == item_id, Transaction.user_id == owner)
 
 
 def _text_matches(q: str) -> ColumnElement[bool]:

@@ -413,11 +413,12 @@ def create_tables() -> None:
         schema="bankloom",
     )
     op.create_index(
-        op.f("transactions_account_id_idx"),
+        "transactions_of_account_idx",
         "transactions",
-        ["account_id"],
+        ["account_id", sa.literal_column("date DESC"), sa.literal_column("transaction_id DESC")],
         unique=False,
         schema="bankloom",
+        postgresql_where=sa.text("removed_at IS NULL"),
     )
     op.create_index(
         "transactions_newest_idx",
