@@ -77,7 +77,9 @@ def demo(
     data_dir.mkdir(parents=True, exist_ok=True)
     data_dir.chmod(0o711)  # the database may run as another user, who passes through here
     key = private_files.read_or_create(data_dir / "api-key", f"demo-{secrets.token_urlsafe(24)}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell's background job starts with it ignored, and would never stop.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         bank = _start_bank(stack, data_dir)
         service, program = _start_service(stack, data_dir, bank, key, port)
