@@ -61,11 +61,6 @@ class WorkerThread:
         """Whether a job outlived the worker's leave."""
         return self._thread.is_alive()
 
-    @property
-    def alive(self) -> bool:
-        """Whether a registered worker is fetching jobs."""
-        return self._supervisor.alive
-
 
 class Supervisor:
     """Keeps the engine's workers running: where one stops by itself, they are registered anew.
@@ -81,11 +76,6 @@ class Supervisor:
         self._executor = ThreadPoolExecutor(
             runtime.settings.worker_concurrency + 4, thread_name_prefix="job"
         )
-
-    @property
-    def alive(self) -> bool:
-        """Whether the registered workers are fetching jobs."""
-        return bool(self._workers) and all(worker.worker_id for worker in self._workers)
 
     def run(self) -> None:
         """Run until `stop` is called; blocks."""
