@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text, true, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
+
+
+_LOCK_SEED = 1
+"""Keeps the keys of these advisory locks apart from those that anything else might take."""
 
 
 class ProductState(enum.StrEnum):
@@ -72,6 +76,7 @@ class ItemProduct(Base):
         due_at: datetime | None,
     ) -> bool:
         """Add the tag unless it is there; say whether it is new."""
+        cls.lock(session, item_id)
         added = session.execute(
             insert(cls)
             .values(item_id=item_id, product=product, state=state, next_try_at=due_at)
@@ -111,13 +116,15 @@ class ItemProduct(Base):
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> None:
-        """Lock the Item's tags, always in the same order: nobody who locks several waits in a ring.
+        """Lock the Item's set of tags for this commit, those that it does not have yet included.
 
-        A request that is being committed now comes first, as a whole: its tags would otherwise not
-        be claimed while its run already is, and end with nothing done.
+        Whoever adds a tag or writes several takes this first (after the Item's row, if that too),
+        so that nobody waits in a ring: row locks can't give an order to tags that appear meanwhile.
+        A request that is being committed comes first, as a whole: its tags would otherwise not be
+        claimed while its run already is, and end with nothing done.
         """
-        tags = select(cls.product).where(cls.item_id == item_id).order_by(cls.product)
-        session.execute(tags.with_for_update())
+        key = func.hashtextextended(item_id, _LOCK_SEED)
+        session.execute(select(func.pg_advisory_xact_lock(key)))
 
     @classmethod
     def claim_due(
