@@ -33,13 +33,7 @@ log = logging.getLogger(__name__)
 
 def open_runtime(settings: Settings) -> Runtime:
     """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
-    runtime = Runtime.open(settings, migrations.upgrade)
-    try:
-        runtime.refuse_other_worlds()
-    except BaseException:
-        runtime.close()
-        raise
-    return runtime
+    return Runtime.open(settings, migrations.upgraded)
 
 
 def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:

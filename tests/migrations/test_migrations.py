@@ -52,6 +52,23 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     database.close()
 
 
+def test_what_refuses_a_migration_takes_it_back(database: Database) -> None:
+    """A start that is refused after a look at the migrated database has changed nothing."""
+
+    def refused() -> None:
+        with migrations.upgraded(database) as session:
+            assert session.execute(text("SELECT count(*) FROM users")).scalar_one() == 0
+            raise ConfigurationError("the keys do not fit")
+
+    with pytest.raises(ConfigurationError, match="do not fit"):
+        refused()
+    with database.session() as session:
+        tables = session.execute(text("SELECT count(*) FROM pg_tables WHERE tablename = 'users'"))
+        assert tables.scalar_one() == 0
+    migrations.upgrade(database)
+    database.close()
+
+
 def test_many_processes_may_start_at_once(database: Database) -> None:
     """Of several migrators at the same moment one does the work and none fails."""
     failures: list[BaseException] = []

@@ -208,6 +208,7 @@ def test_without_a_valid_key(api: Api) -> None:
                 assert_refused(answer, 401)
                 assert answer.headers["www-authenticate"] == "Bearer"
         assert stranger.get("/healthz").is_success
+        assert stranger.head("/healthz").is_success
 
 
 @pytest.mark.usefixtures("before")

@@ -14,7 +14,8 @@ from bankloom.core.errors import NotFoundError, UnauthorizedError, UserRequiredE
 from bankloom.models import ApiKey, User
 from bankloom.services import api_access
 from bankloom.services.api_access import EVERYONE, NOBODY, Caller, authenticate, first_key
-from harness import API_KEY, settings_for
+from harness import API_KEY, settings_for, wait_until
+from scenes import background, query
 
 if TYPE_CHECKING:
     import uuid
@@ -100,6 +101,21 @@ def test_the_first_key_is_made_once(
     assert key is not None
     assert authenticate(without, key) == Caller(None)
     assert first_key(without) is None
+
+
+def test_two_first_starts_make_one_key(
+    parts: Runtime, bank: Running, database_url: str, tmp_path: Path
+) -> None:
+    """Of two processes that start over a new database at once, one shows a key."""
+    settings = settings_for(bank.url, database_url, tmp_path / "data", api_key=None)
+    without = type(parts)(settings, parts.database, parts.keyring, parts.plaid)
+    with background() as start:
+        with parts.database.session() as session:
+            first = ApiKey.create_first(session, "of the other process")
+            second = start(first_key, without)
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'api_keys'::regclass"
+            wait_until(lambda: query(parts, waiting))
+        assert (first is None, second.result()) == (False, None)
 
 
 def test_a_service_keys_scope(parts: Runtime) -> None:

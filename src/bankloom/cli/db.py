@@ -50,7 +50,7 @@ def psql(
 def _open() -> Runtime:
     settings = Settings.read()
     logs.configure("warning")
-    return Runtime.open(settings, migrations.upgrade)
+    return Runtime.open(settings, migrations.upgraded, any_world=True)
 
 
 def _run_psql(runtime: Runtime, arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from bankloom.core.db import SCHEMA
 from bankloom.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from bankloom.core.db import Database
@@ -27,12 +31,23 @@ def upgrade(database: Database) -> None:
 
     Errors: `ConfigurationError` where a newer Bankloom has been here.
     """
+    with upgraded(database):
+        pass
+
+
+@contextmanager
+def upgraded(database: Database) -> Iterator[Session]:
+    """Upgrade, and give a session to look at the outcome before it is committed.
+
+    What the block raises takes the migration back, so that a start that is refused changes nothing.
+    """
     with database.engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
         try:
             _refuse_newer(connection)
             command.upgrade(config(connection), "head")
+            yield Session(connection)
             connection.commit()
         finally:
             connection.rollback()

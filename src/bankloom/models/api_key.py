@@ -9,7 +9,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, func, select
+from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt, OurId
@@ -60,9 +60,12 @@ class ApiKey(Base):
         return row if same and living else None
 
     @classmethod
-    def any_exists(cls, session: Session) -> bool:
-        """Say whether any key was ever made."""
-        return bool(session.execute(select(func.count()).select_from(cls)).scalar_one())
+    def create_first(cls, session: Session, name: str) -> str | None:
+        """Store a new key and return it, unless one was ever made; of two callers at once, one gets it."""
+        session.execute(text(f"LOCK TABLE {cls.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
+        if session.execute(select(cls.id).limit(1)).first():
+            return None
+        return cls.create(session, name)
 
 
 def _sha256(text: str) -> str:

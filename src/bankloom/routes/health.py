@@ -11,6 +11,7 @@ from bankloom.services import jobs
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 def healthz(runtime: RuntimeDep) -> dict[str, str]:
     """Answer 200 when the service can serve: the database answers."""
@@ -19,6 +20,7 @@ def healthz(runtime: RuntimeDep) -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz")
 def readyz(response: Response, runtime: RuntimeDep) -> dict[str, str]:
     """Answer 200 when the database answers and some worker takes jobs, in whatever process."""

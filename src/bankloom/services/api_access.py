@@ -91,6 +91,4 @@ def first_key(runtime: Runtime) -> str | None:
     if runtime.settings.api_key:
         return None
     with runtime.database.session() as session:
-        if ApiKey.any_exists(session):
-            return None
-        return ApiKey.create(session, "first service key")
+        return ApiKey.create_first(session, "first service key")

@@ -13,6 +13,9 @@ from bankloom.services.plaid_client import PlaidClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy.orm import Session
 
     from bankloom.core.settings import Settings
     from bankloom.models import World
@@ -30,32 +33,40 @@ class Runtime:
     plaid: PlaidClient
 
     @classmethod
-    def open(cls, settings: Settings, prepare: Callable[[Database], None] | None = None) -> Self:
-        """Open everything that the settings name; `prepare` brings the database up to date.
+    def open(
+        cls,
+        settings: Settings,
+        prepare: Callable[[Database], AbstractContextManager[Session]] = Database.session,
+        *,
+        any_world: bool = False,
+    ) -> Self:
+        """Open everything that the settings name.
 
-        Errors: `ConfigurationError`.
+        `prepare` brings the database up to date, and commits that once nothing here refuses it.
+        Errors: `ConfigurationError`; `WorldMismatchError` unless Items of `any_world` will do.
         """
+        plaid = PlaidClient(settings.plaid)
         database = Database.open(settings)
         try:
-            if prepare:
-                prepare(database)
-            keyring = open_keyring(settings, database)
+            with prepare(database) as session:
+                keyring = open_keyring(settings, session)
+                if not any_world:
+                    refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, PlaidClient(settings.plaid))
+        return cls(settings, database, keyring, plaid)
 
     def close(self) -> None:
         """Give everything back."""
         self.plaid.close()
         self.database.close()
 
-    def refuse_other_worlds(self) -> None:
-        """Refuse to start over Items of another world. Errors: `WorldMismatchError`, naming both."""
-        with self.database.session() as session:
-            worlds = Item.worlds(session)
-        for world in worlds:
-            refuse_other_world(world, self.plaid.world)
+
+def refuse_other_worlds(session: Session, configured: World) -> None:
+    """Refuse to start over Items of another world. Errors: `WorldMismatchError`, naming both."""
+    for world in Item.worlds(session):
+        refuse_other_world(world, configured)
 
 
 def refuse_other_world(stored: World, configured: World) -> None:
@@ -68,14 +79,13 @@ def refuse_other_world(stored: World, configured: World) -> None:
         )
 
 
-def open_keyring(settings: Settings, database: Database) -> Keyring:
+def open_keyring(settings: Settings, session: Session) -> Keyring:
     """Return the keyring of the settings, or the file in the data folder, made at the first start.
 
     Errors: `ConfigurationError` where it does not open what the database holds: fresh keys over
     old tokens would lose every bank.
     """
-    with database.session() as session:
-        sealed = Item.any_sealed(session)
+    sealed = Item.any_sealed(session)
     keyring = _keyring_of(settings, may_create=sealed is None)
     if sealed is not None:
         item_id, token = sealed
