@@ -18,6 +18,7 @@ from scenes import (
     linked,
     newcomer,
     person,
+    purchases,
     stored,
 )
 
@@ -314,6 +315,17 @@ def test_a_foreign_cursor_is_refused(api: Api) -> None:
         answer = api.get("/plaid/transactions", cursor=cursor)
         assert answer.status_code == 422, cursor
         assert answer.json()["error"]["code"] == "invalid_request"
+
+
+def test_everyones_transactions_are_one_list(api: Api, bank: Running) -> None:
+    """`*` walks the rows of all people newest first, however they lie between each other."""
+    for user, rows in (("ada", 3), ("grace", 9), ("edsger", 0)):
+        linked(api, bank, user, **person(bank_account(transactions=purchases(rows))))
+    each = [row for user in ("ada", "grace", "edsger") for row in api.transactions(user_id=user)]
+    newest_first = sorted(each, key=lambda row: (row["date"], row["transaction_id"]), reverse=True)
+    assert len(each) == 3 + 9
+    for limit in (1, 2, 5, 500):
+        assert api.transactions(user_id="*", limit=limit) == newest_first
 
 
 def test_a_forgotten_filter_shows_nobodys_money(api: Api, bank: Running) -> None:

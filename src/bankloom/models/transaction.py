@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, and_, or_, select, text, tuple_
+from sqlalchemy import Index, and_, or_, select, text, true, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base
@@ -91,6 +91,11 @@ class TransactionFilter:
     max_amount: Decimal | None = None
     q: str | None = None
 
+    @property
+    def spans_users(self) -> bool:
+        """Whether nothing here narrows the listing to one user, one Item or a few accounts."""
+        return self.user_id is None and self.item_id is None and not self.account_ids
+
 
 def page_of_transactions(
     session: Session, wanted: TransactionFilter, after: tuple[dt.date, str] | None, limit: int
@@ -100,21 +105,30 @@ def page_of_transactions(
     The order (date, transaction_id) never changes for a row that does not, so a walk neither
     misses nor repeats it while syncs run.
     """
-    everything = (
-        select(Transaction, User.name)
-        .join(User, User.id == Transaction.user_id)
-        .where(Transaction.removed_at.is_(None))
+    matching = _matching(wanted, after)
+    if wanted.spans_users:
+        matching = Transaction.transaction_id.in_(_newest_of_each_user(matching, limit))
+    page = select(Transaction, User.name).join(User, User.id == Transaction.user_id)
+    return session.execute(page.where(matching).order_by(*_NEWEST_FIRST).limit(limit)).all()
+
+
+_NEWEST_FIRST = (Transaction.date.desc(), Transaction.transaction_id.desc())
+
+
+def _newest_of_each_user(matching: ColumnElement[bool], limit: int) -> Select[str]:
+    """Select the ids among which the newest of all users are: one index range a user.
+
+    An index over all users' rows would be one more to write with every row.
+    """
+    of_user = select(Transaction.date, Transaction.transaction_id).where(
+        Transaction.user_id == User.id, matching
     )
-    query = _narrowed(everything, wanted)
-    if after is not None:
-        query = query.where(tuple_(Transaction.date, Transaction.transaction_id) < after)
-    newest_first = (Transaction.date.desc(), Transaction.transaction_id.desc())
-    return session.execute(query.order_by(*newest_first).limit(limit)).all()
+    newest = of_user.order_by(*_NEWEST_FIRST).limit(limit).lateral()
+    ids = select(newest.c.transaction_id).select_from(User).join(newest, true())
+    return ids.order_by(newest.c.date.desc(), newest.c.transaction_id.desc()).limit(limit)
 
 
-def _narrowed(
-    query: Select[Transaction, str], wanted: TransactionFilter
-) -> Select[Transaction, str]:
+def _matching(wanted: TransactionFilter, after: tuple[dt.date, str] | None) -> ColumnElement[bool]:
     row = Transaction
     conditions: list[tuple[object, Callable[[Any], ColumnElement[bool]]]] = [
         (wanted.user_id, lambda value: row.user_id == value),
@@ -130,8 +144,10 @@ def _narrowed(
         (wanted.min_amount, lambda value: row.amount >= value),
         (wanted.max_amount, lambda value: row.amount <= value),
         (wanted.q, _text_matches),
+        (after, lambda value: tuple_(row.date, row.transaction_id) < value),
     ]
-    return query.where(*(condition(value) for value, condition in conditions if value is not None))
+    given = (condition(value) for value, condition in conditions if value is not None)
+    return and_(row.removed_at.is_(None), *given)
 
 
 def _of_item(item_id: str) -> ColumnElement[bool]:
