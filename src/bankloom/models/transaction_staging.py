@@ -162,8 +162,8 @@ def sweep(session: Session) -> None:
     session.execute(_SWEEP)
 
 
-# Two statements take two thirds of the time of one INSERT … ON CONFLICT, which writes twice for each
-# new row lest a twin insert it meanwhile. The run holds its Item: no twin inserts these rows.
+# Two statements take two thirds of the time of one INSERT … ON CONFLICT, which inserts each new row
+# on trial and then confirms it. The run holds its Item, so no twin inserts these rows meanwhile.
 #
 # Fresh staging has no statistics, so the planner is told what it can't know: an apply looks each
 # row up by its key, and a rebuild's check compares two large sets as a whole.
