@@ -123,3 +123,17 @@ def _postmaster(database: Database) -> psutil.Process:
     server = backend.parent()
     assert server is not None
     return server
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_no_connection_outlives_the_database(embedded_database_url: str, *, late: bool) -> None:
+    """A thread that is still at work at the end, or comes after it, leaves no connection open."""
+    database = Database(embedded_database_url)
+    if late:
+        database.close()
+    with database.session() as session:
+        connection = session.connection().connection.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        database.close()
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+    assert connection.closed

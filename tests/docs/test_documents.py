@@ -199,7 +199,7 @@ def endpoints() -> list[str]:
     return [
         f"{method} {route.path}"
         for route in routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods or ())
     ]
 

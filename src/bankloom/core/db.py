@@ -73,6 +73,8 @@ class Database:
             hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._closed = False
+        event.listen(self.engine, "checkin", self._drop_if_closed)
         if embedded is not None:
             event.listen(self.engine, "do_connect", self._connect)
 
@@ -118,10 +120,19 @@ class Database:
             )
 
     def close(self) -> None:
-        """Give every connection back and leave the embedded server, which stops after its last user."""
+        """Close the connections and leave the embedded server, which stops after its last user.
+
+        A thread that still has a connection, or asks for one late, has it closed when it is done.
+        """
+        self._closed = True
         self.engine.dispose()
         if self.embedded is not None:
             self.embedded.stop()
+
+    def _drop_if_closed(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Close a connection that comes back after the end: nobody would ever take it out again."""
+        if self._closed:
+            record.invalidate()
 
     def _connect(
         self,
