@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import anyio
 from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
 from bankloom.routes import errors, health, items, plaid
 from bankloom.routes.access import only_declared_query
+from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
 
     from bankloom.core.settings import Settings
 
-EXCHANGES_AT_ONCE = 16
-"""Each may wait for Plaid's slowest answer; more of them would leave no thread for anything else."""
-
 log = logging.getLogger(__name__)
 
 
 def open_runtime(settings: Settings) -> Runtime:
     """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
+    settings.plaid.require_credentials()
     return Runtime.open(settings, migrations.upgraded)
 
 
@@ -41,7 +39,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.exchanges = anyio.CapacityLimiter(EXCHANGES_AT_ONCE)
+        app.state.threads = Threads()
         try:
             if with_worker:
                 with WorkerThread(runtime) as worker:

@@ -81,6 +81,8 @@ KEY = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
         ("BANKLOOM_ENCRYPTION_KEYS", f"main:{KEY}", "no key named 'index'"),
         ("BANKLOOM_API_KEY", "hunter2", "BANKLOOM_API_KEY"),
         ("BANKLOOM_DATABASE_URL", "postgresql:/me:hunter2@host/db", "BANKLOOM_DATABASE_URL"),
+        ("PLAID_CLIENT_ID", "", "PLAID_CLIENT_ID and PLAID_SECRET are not both set"),
+        ("PLAID_SECRET", "", "PLAID_CLIENT_ID and PLAID_SECRET are not both set"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(

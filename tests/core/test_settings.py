@@ -88,6 +88,8 @@ def test_a_file_beside_the_program_counts(tmp_path: Path) -> None:
         ("BANKLOOM_WORKER_CONCURRENCY", "0"),
         ("BANKLOOM_LOG_LEVEL", "s3cr3t"),
         ("PLAID_ENV", "s3cr3t"),
+        ("PLAID_SECRET", "s3cr3t\r\nPLAID-CLIENT-ID: x"),
+        ("PLAID_SECRET", "s3cr3t…"),
         ("PLAID_CLIENT_NAME", "s3cr3t" * 6),
         ("PLAID_COUNTRY_CODES", ","),
     ],
@@ -101,6 +103,14 @@ def test_a_bad_value_is_named_and_not_shown(
         Settings.read()
     assert name in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_line_end_is_no_part_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a file or a paste leaves behind a key would be refused by every HTTP client."""
+    monkeypatch.setenv("PLAID_CLIENT_ID", " id\n")
+    monkeypatch.setenv("PLAID_SECRET", "s3cr3t\r\n")
+    plaid = Settings.read().plaid
+    assert (plaid.client_id, plaid.secret.get_secret_value()) == ("id", "s3cr3t")
 
 
 def test_secrets_are_not_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,10 @@ def test_bodies_that_are_no_json(api: Api) -> None:
         assert_refused(post(api, path, b'{"a":' * 100_000), 400, 422)
         assert_refused(post(api, path, b"9" * 100_000), 400, 422)
         valid = json.dumps(VALID[path]).encode()
-        assert_refused(post(api, path, valid, **{"Content-Type": "text/plain"}), 400, 415, 422)
+        for other in ("text/plain", "application/x-www-form-urlencoded"):
+            answer = post(api, path, valid, **{"Content-Type": other})
+            assert_refused(answer, 400)
+            assert "Content-Type application/json" in answer.json()["error"]["message"]
 
 
 @pytest.mark.usefixtures("before")

@@ -58,12 +58,31 @@ class PlaidSettings(BaseSettings):
         description="How long to wait for an answer; Plaid's slowest take up to two minutes.",
     )
 
+    @field_validator("client_id", "secret", mode="before")
+    @classmethod
+    def _fits_a_header(cls, value: object) -> object:
+        """Take off the line end that a file or a paste leaves; refuse what no header can carry."""
+        if not isinstance(value, str):
+            return value
+        if not (value.isascii() and value.strip().isprintable()):
+            raise ValueError("must be printable ASCII on one line, as the Dashboard shows it")
+        return value.strip()
+
     @field_validator("country_codes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return [code.strip().upper() for code in value.split(",") if code.strip()]
+
+    def require_credentials(self) -> None:
+        """Refuse to go on without Plaid's keys. Errors: `ConfigurationError`."""
+        if not (self.client_id and self.secret.get_secret_value()):
+            raise ConfigurationError(
+                "PLAID_CLIENT_ID and PLAID_SECRET are not both set. Set them to the keys of your "
+                "Plaid Dashboard (dashboard.plaid.com/developers/keys), or try everything without "
+                "an account: bankloom demo."
+            )
 
     @property
     def host(self) -> str:

@@ -49,9 +49,11 @@ async def _ours(_request: Request, error: Exception) -> JsonAnswer:
     return answer(error if isinstance(error, BankloomError) else BankloomError())
 
 
-async def _invalid(_request: Request, error: Exception) -> JsonAnswer:
+async def _invalid(request: Request, error: Exception) -> JsonAnswer:
     problems = error.errors() if isinstance(error, RequestValidationError) else ()
-    if any(problem["type"] == "json_invalid" for problem in problems):
+    unread = any(problem["loc"] == ("body",) for problem in problems)
+    not_json = "json" not in request.headers.get("content-type", "")
+    if (unread and not_json) or any(problem["type"] == "json_invalid" for problem in problems):
         return answer(MalformedJsonError())
     return answer(InvalidRequestError(fields=[_problem(problem) for problem in problems]))
 

@@ -8,14 +8,14 @@ import uuid
 from decimal import Decimal
 from typing import Annotated, Any
 
-import anyio.to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from bankloom.core.errors import ExchangeInProgressError, InvalidRequestError
 from bankloom.models import Account, RunStatus, SyncRun, TransactionFilter, page_of_transactions
 from bankloom.routes import answers, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
+from bankloom.routes.threads import ThreadsDep
 from bankloom.services import link_item, open_link, settle_run, show_run, sync_item
 from bankloom.services.api_access import Caller
 from bankloom.services.runtime import Runtime
@@ -34,14 +34,17 @@ Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_
 @router.post(
     "/link-token", response_model=shapes.LinkTokenAnswer, responses=shapes.errors(404, 502)
 )
-def create_link_token(
-    body: shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep
+async def create_link_token(
+    body: shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep, threads: ThreadsDep
 ) -> dict[str, str]:
     """Make one link token for every product asked for."""
+    return {"link_token": await threads.call_plaid(_create_link_token, runtime, caller, body)}
+
+
+def _create_link_token(runtime: Runtime, caller: Caller, body: shapes.LinkTokenRequest) -> str:
     with runtime.database.session() as session:
         caller.person(session, body.user_id)
-    token = open_link.create_link_token(runtime, body.user_id, body.products)
-    return {"link_token": token}
+    return open_link.create_link_token(runtime, body.user_id, body.products)
 
 
 @router.post(
@@ -51,7 +54,7 @@ async def exchange(
     body: shapes.ExchangeRequest,
     runtime: RuntimeDep,
     caller: CallerDep,
-    request: Request,
+    threads: ThreadsDep,
     response: Response,
 ) -> dict[str, str]:
     """Exchange a public token; call it once for each product, with the same token."""
@@ -59,9 +62,7 @@ async def exchange(
     deadline = time.monotonic() + TWIN_SECONDS_MAX
     while True:
         try:
-            return await anyio.to_thread.run_sync(
-                _exchange, runtime, caller, body, limiter=request.app.state.exchanges
-            )
+            return await threads.call_plaid(_exchange, runtime, caller, body)
         except ExchangeInProgressError:
             if time.monotonic() > deadline:
                 raise

@@ -237,8 +237,8 @@ class ErrorAnswer(BaseModel):
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI description of these error statuses."""
-    return {status: {"model": ErrorAnswer} for status in (400, 401, 413, 422, *statuses)}
+    """Return the OpenAPI description of these error statuses and of those that any call may meet."""
+    return {status: {"model": ErrorAnswer} for status in (400, 401, 413, 422, 500, 503, *statuses)}
 
 
 def sync_answers() -> dict[int | str, dict[str, Any]]:

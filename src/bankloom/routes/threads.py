@@ -1,0 +1,55 @@
+"""Threads for the routes that may wait long, and for the one that must never wait for those.
+
+Other routes share the 40 threads that Starlette gives to plain functions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import Depends, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAID_CALLS_AT_ONCE = 16
+"""Each may wait for Plaid's slowest answer, two minutes; all 40 threads waiting would stop everything."""
+
+HEALTH_CHECKS_AT_ONCE = 4
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Threads:
+    """The bounds of one app; made inside its event loop."""
+
+    def __init__(self) -> None:
+        self._calling_plaid = anyio.CapacityLimiter(PLAID_CALLS_AT_ONCE)
+        self._checking_health = anyio.CapacityLimiter(HEALTH_CHECKS_AT_ONCE)
+
+    async def call_plaid(
+        self,
+        work: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run what asks Plaid; waits its turn where many do."""
+        call = partial(work, *args, **kwargs)
+        return await anyio.to_thread.run_sync(call, limiter=self._calling_plaid)
+
+    async def check_health(self, work: Callable[[], Result]) -> Result:
+        """Run a health check, however busy the other routes are."""
+        return await anyio.to_thread.run_sync(work, limiter=self._checking_health)
+
+
+def threads_of(request: Request) -> Threads:
+    """Return the app's threads."""
+    threads: Threads = request.app.state.threads
+    return threads
+
+
+ThreadsDep = Annotated[Threads, Depends(threads_of)]
