@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
+from harness import wait_until
 
 Servers = Callable[[], list[psutil.Process]]
 
@@ -134,6 +135,8 @@ def test_a_server_in_recovery_is_waited_for(data_dir: Path, servers: Servers) ->
             psutil.Process(client.info.backend_pid).kill()
             with pytest.raises(psycopg.OperationalError):
                 client.execute("SELECT 1")
+        # The client sees its process die before the server does, which until then answers as ever.
+        wait_until(lambda: "reinitializing" in (data_dir / "postgres.log").read_text())
         server.ensure_running()
         assert answers(server.url)
         assert servers() == before
