@@ -55,14 +55,15 @@ def test_two_exchanges_at_the_same_moment_spend_once(api: Api, bank: Running, mo
     """Of two calls at once, one asks Plaid and the other waits for its answer."""
     bank.control.settings(exchange_mode=mode)
     new = newcomer(api, bank, products=["transactions", "liabilities"], **person())
-    with holding(bank, EXCHANGE_PATH) as hold, background() as start:
+    with holding(bank, "/link/token/get", times=0) as look, background() as start:
         calls = [
             start(exchange, api, new.public_token, product)
             for product in ("transactions", "liabilities")
         ]
-        hold.reached()
-        wait_until(lambda: len(bank.control.calls("/link/token/get")) == 2)
-        hold.release()
+        look.reached(2)  # neither has found a record of the token, and neither has claimed it
+        with holding(bank, EXCHANGE_PATH) as hold:
+            look.release()
+            hold.reached()
         answers = [call.result() for call in calls]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert len({answer.json()["access_token"] for answer in answers}) == 1
