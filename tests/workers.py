@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 
 START_SECONDS_MAX = 60  # a process imports for a second, and a busy machine makes that many
 
+LEFT_BEHIND = """
+    WITH job AS (
+        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id)
+        VALUES ('items', 'sync_item', :item_id,
+                jsonb_build_object('item_id', CAST(:item_id AS text)), 'doing', :worker_id)
+        RETURNING id
+    )
+    INSERT INTO procrastinate_events (job_id, type, at)
+    SELECT id, 'started', now() - interval '10 minutes' FROM job
+"""
+
 
 class WorkerProcess:
     """`bankloom worker`, to be killed, frozen, or asked to leave."""
@@ -107,6 +118,11 @@ def ask_for_run(runtime: Runtime, item_id: str) -> None:
     """Ask for a run, as a person or a webhook does."""
     with runtime.database.session() as session:
         sync_item.request(session, item_id, "test")
+
+
+def leave_behind(runtime: Runtime, item_id: str, worker_id: int | None) -> None:
+    """Leave the row of a job that began long ago and is over, though nobody noted that."""
+    query(runtime, LEFT_BEHIND, item_id=item_id, worker_id=worker_id)
 
 
 def tick_now(runtime: Runtime) -> None:

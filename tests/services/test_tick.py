@@ -12,7 +12,16 @@ from bankloom.models import SyncRun
 from bankloom.services import tasks
 from harness import serving, settings_for, wait_until
 from scenes import SYNC_PATH, exchange, holding, newcomer, person, query
-from workers import ask_for_run, jobs_of, registered, runs, settle, store_item, tick_now
+from workers import (
+    ask_for_run,
+    jobs_of,
+    leave_behind,
+    registered,
+    runs,
+    settle,
+    store_item,
+    tick_now,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,16 +33,6 @@ if TYPE_CHECKING:
 STAGE = """
     INSERT INTO transaction_staging (run_id, page, row, op, transaction_id, account_id)
     VALUES (:run_id, 0, 0, 2, 't', 'a')
-"""
-LEFT_BEHIND = """
-    WITH job AS (
-        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id)
-        VALUES ('items', 'sync_item', :item_id,
-                jsonb_build_object('item_id', CAST(:item_id AS text)), 'doing', :worker_id)
-        RETURNING id
-    )
-    INSERT INTO procrastinate_events (job_id, type, at)
-    SELECT id, 'started', now() - interval '10 minutes' FROM job
 """
 
 
@@ -61,11 +60,6 @@ def test_leftover_staging_is_swept(parts: Runtime, bank: Running) -> None:
     assert [row.run_id for row in query(parts, "SELECT run_id FROM transaction_staging")] == [
         running
     ]
-
-
-def leave_behind(runtime: Runtime, item_id: str, worker_id: int | None) -> None:
-    """Leave the row of a job that began long ago and is over, though nobody noted that."""
-    query(runtime, LEFT_BEHIND, item_id=item_id, worker_id=worker_id)
 
 
 def test_a_row_whose_worker_is_gone_is_taken_over(

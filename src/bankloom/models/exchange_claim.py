@@ -12,11 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
+from bankloom.models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
     from bankloom.models.item import World
@@ -66,9 +67,11 @@ class ExchangeClaim(Base):
         return self.exchanged_at is not None and at - self.exchanged_at < PUBLIC_TOKEN_LIFETIME
 
     @classmethod
-    def find(cls, session: Session, token_hash: str) -> ExchangeClaim | None:
-        """Return the claim on this public token, or None."""
-        return session.get(cls, token_hash)
+    def find(cls, session: Session, token_hash: str) -> Row[ExchangeClaim, str] | None:
+        """Return (claim, user name) of this public token, or None."""
+        return session.execute(
+            select(cls, User.name).join(User).where(cls.public_token_hash == token_hash)
+        ).one_or_none()
 
     @classmethod
     def take(cls, session: Session, claim: ExchangeClaim, at: datetime) -> int | None:
@@ -144,10 +147,11 @@ class ExchangeClaim(Base):
     @classmethod
     def left_over(
         cls, session: Session, world: World, at: datetime, limit: int
-    ) -> Sequence[ExchangeClaim]:
-        """Return the claims of this world that a crash left open, oldest first."""
-        return session.scalars(
-            select(cls)
+    ) -> Sequence[Row[ExchangeClaim, str]]:
+        """Return (claim, user name) rows of this world that a crash left open, oldest first."""
+        return session.execute(
+            select(cls, User.name)
+            .join(User)
             .where(
                 cls.state == ClaimState.CLAIMED,
                 cls.lease_until < at,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from bankloom.services.jobs import SYNC_ITEM
+from bankloom.services import jobs
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -17,20 +17,17 @@ log = logging.getLogger(__name__)
 BEGIN_SECONDS_MAX = 60
 """Longer than a job takes until its run has begun, and from the run's end to its own."""
 
-_END_LOST = text("""
-    WITH lost AS (
-        SELECT j.id, j.args->>'item_id' AS item_id
-        FROM procrastinate_jobs j
-        JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'started'
-        WHERE j.status = 'doing' AND j.task_name = :task
-          AND e.at < now() - make_interval(secs => :seconds)
-          AND NOT EXISTS (
-            SELECT FROM sync_runs r
-            WHERE r.item_id = j.args->>'item_id'
-              AND (r.status = 'running' OR r.finished_at > now() - make_interval(secs => :seconds))
-          )
-    )
-    SELECT item_id, procrastinate_finish_job_v1(id, 'failed', true) FROM lost
+_LOST = text("""
+    SELECT j.id, j.args->>'item_id' AS item_id
+    FROM procrastinate_jobs j
+    JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'started'
+    WHERE j.status = 'doing' AND j.task_name = :task
+      AND e.at < now() - make_interval(secs => :seconds)
+      AND NOT EXISTS (
+        SELECT FROM sync_runs r
+        WHERE r.item_id = j.args->>'item_id'
+          AND (r.status = 'running' OR r.finished_at > now() - make_interval(secs => :seconds))
+      )
 """)
 
 
@@ -41,5 +38,7 @@ def now(runtime: Runtime) -> None:
     for silent workers only.
     """
     with runtime.database.session() as session:
-        for row in session.execute(_END_LOST, {"task": SYNC_ITEM, "seconds": BEGIN_SECONDS_MAX}):
-            log.warning("Item %s: its last job had no end, and has one now", row.item_id)
+        lost = session.execute(_LOST, {"task": jobs.SYNC_ITEM, "seconds": BEGIN_SECONDS_MAX})
+        for row in lost.all():
+            if jobs.end_lost(session, row.id):
+                log.warning("Item %s: its last job had no end, and has one now", row.item_id)

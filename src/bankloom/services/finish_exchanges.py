@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError
-from bankloom.models import ExchangeClaim, User
+from bankloom.models import ExchangeClaim
 from bankloom.models.exchange_claim import PUBLIC_TOKEN_LIFETIME
 from bankloom.services.exchange_token import Exchange, report_possible_orphan
 from bankloom.services.find_linker import Linker
@@ -22,14 +22,12 @@ CLAIMS_RETRIED_MAX = 5
 
 
 def now(runtime: Runtime) -> None:
-    """Try every open claim whose lease ran out, and forget those that can answer nothing any more."""
-    at = clock.now()
+    """Try every open claim whose lease ran out."""
+    world = runtime.plaid.world
     with runtime.database.session() as session:
-        ExchangeClaim.wipe_old(session, at)
-        claims = ExchangeClaim.left_over(session, runtime.plaid.world, at, CLAIMS_RETRIED_MAX)
-        names = {claim.user_id: session.get_one(User, claim.user_id).name for claim in claims}
-    for claim in claims:
-        _finish(runtime, claim, names[claim.user_id])
+        claims = ExchangeClaim.left_over(session, world, clock.now(), CLAIMS_RETRIED_MAX)
+    for claim, user_name in claims:
+        _finish(runtime, claim, user_name)
 
 
 def _finish(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> None:

@@ -31,6 +31,24 @@ def a_worker_lives(session: Session, silent_seconds: float) -> bool:
     return bool(session.execute(alive, {"silent_seconds": silent_seconds}).scalar_one())
 
 
+def end_lost(session: Session, job_id: int | None) -> bool:
+    """End a job whose worker can't, in this session's commit; say whether it was still to be ended.
+
+    False where another tick is ending it, or its own worker, which lives after all.
+    """
+    ended = session.execute(_END_LOST, {"job_id": job_id})
+    return ended.scalar_one_or_none() is not None
+
+
+_END_LOST = text("""
+    DELETE FROM procrastinate_jobs WHERE id = (
+        SELECT id FROM procrastinate_jobs
+        WHERE id = :job_id AND status = 'doing' FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+
+
 def later(session: Session, item_id: str) -> None:
     """Queue a run of the Item in this session's commit, unless one is waiting already.
 

@@ -10,7 +10,7 @@ from bankloom.core.errors import (
     ExchangeInProgressError,
     UnknownPublicTokenError,
 )
-from bankloom.models import ClaimState, ExchangeClaim, Item, User
+from bankloom.models import ClaimState, ExchangeClaim, Item
 from bankloom.services.exchange_token import Exchange, Linked
 from bankloom.services.find_linker import Linker, find_linker, named_linker, refuse_duplicate
 from bankloom.services.open_link import check_products
@@ -74,10 +74,11 @@ def _answer_from_record(
     `UnknownPublicTokenError` for another person and after 30 minutes; `ExchangeInProgressError`.
     """
     with runtime.database.session() as session:
-        claim = ExchangeClaim.find(session, token_hash)
-        if claim is None:
+        found = ExchangeClaim.find(session, token_hash)
+        if found is None:
             return None
-        if named is not None and named.user_name != session.get_one(User, claim.user_id).name:
+        claim, user_name = found
+        if named is not None and named.user_name != user_name:
             raise UnknownPublicTokenError
         if claim.state == ClaimState.CLAIMED:
             if claim.lease_until > clock.now():

@@ -9,11 +9,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import procrastinate
-from procrastinate.jobs import Status
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.models import Item, ItemProduct, LinkSession, SyncRun, transaction_staging
+from bankloom.models import (
+    ExchangeClaim,
+    Item,
+    ItemProduct,
+    LinkSession,
+    SyncRun,
+    transaction_staging,
+)
 from bankloom.services import end_lost_jobs, finish_exchanges, jobs, sync_item
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
     from procrastinate import JobContext
     from procrastinate.jobs import Job
+    from sqlalchemy.orm import Session
 
     from bankloom.services.runtime import Runtime
 
@@ -31,6 +39,8 @@ TICK_SECONDS = 15
 RUNS_KEPT = timedelta(days=30)
 DUE_ITEMS_MAX = 500
 """How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
+_TICKS_LOCK = 0x7469636B73
+"""The key of an advisory lock: "ticks"."""
 
 
 def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
@@ -52,11 +62,9 @@ def run_item(context: JobContext, item_id: str) -> None:
 async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the engine gives it
     """Queue what is due, take over from dead workers, finish cut-off exchanges, sweep staging."""
     runtime = runtime_of(context)
-    manager = context.app.job_manager
     silent = runtime.settings.worker_silent_seconds
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=silent):
+    for job in await context.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent):
         await asyncio.to_thread(take_over, runtime, job)
-        await manager.finish_job(job, Status.FAILED, delete_job=True)
     await asyncio.to_thread(end_lost_jobs.now, runtime)
     await asyncio.to_thread(housekeeping, runtime)
 
@@ -65,27 +73,34 @@ def housekeeping(runtime: Runtime) -> None:
     """Queue the Items that are due; then what can wait: leftovers, and cut-off exchanges."""
     at = clock.now()
     with runtime.database.session() as session:
+        _wait_for_other_ticks(session)
         for item_id in ItemProduct.due_items(session, at, DUE_ITEMS_MAX):
             jobs.later(session, item_id)
     with runtime.database.session() as session:
+        _wait_for_other_ticks(session)
         transaction_staging.sweep(session)
         LinkSession.wipe_old(session, at)
         SyncRun.forget_old(session, at - RUNS_KEPT)
+        ExchangeClaim.wipe_old(session, at)
     finish_exchanges.now(runtime)
 
 
-def take_over(runtime: Runtime, job: Job) -> None:
-    """Ask for a new run of the Item whose worker died; its own job row is ended, never put back.
+def _wait_for_other_ticks(session: Session) -> None:
+    """Let one tick's commit at a time lock many rows: two could meet them in different orders."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TICKS_LOCK})
 
-    Putting it back would fail on the unique queueing lock if another job waits already, and the
-    one that waits does the same work.
+
+def take_over(runtime: Runtime, job: Job) -> None:
+    """End the job whose worker died, and in the same commit ask for a new run of its Item.
+
+    The job is never put back: that would fail on the unique queueing lock if another waits
+    already, and the one that waits does the same work.
     """
-    item_id = job.task_kwargs.get("item_id")
-    if job.task_name != jobs.SYNC_ITEM or not isinstance(item_id, str):
-        return
-    log.warning("Item %s: its worker fell silent, another takes over", item_id)
+    item_id = str(job.task_kwargs.get("item_id")) if job.task_name == jobs.SYNC_ITEM else ""
     with runtime.database.session() as session:
-        if Item.lock(session, item_id) is not None:
+        item = Item.lock(session, item_id)  # first: who waits for an Item must not hold jobs
+        if jobs.end_lost(session, job.id) and item is not None:
+            log.warning("Item %s: its worker fell silent, another takes over", item_id)
             sync_item.request(session, item_id, "takeover")
 
 
