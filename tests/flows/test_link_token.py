@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bankloom.models import ApiKey, User
-from scenes import ask_plaid, exchange, newcomer, person, query
+from scenes import ask_plaid, background, exchange, holding, newcomer, person, query
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -100,3 +100,14 @@ def test_a_persons_key_links_for_that_person_only(
             refused = exchange(bound, grace.public_token, **named)
             assert refused.status_code in {404, 422}, refused.text
     assert bank.control.calls("/item/public_token/exchange") == []
+
+
+def test_a_refused_exchange_while_link_is_opened(api: Api, bank: Running) -> None:
+    """A refused call leaves nothing behind, and takes nobody from under another call's feet."""
+    unknown = "public-sandbox-00000000-0000-0000-0000-000000000000"
+    with holding(bank, "/link/token/create") as hold, background() as start:
+        opening = start(api.link_token, "grace")
+        hold.reached()
+        assert exchange(api, unknown, user_id="grace").status_code == 400
+        hold.release()
+        opening.result()

@@ -62,9 +62,13 @@ class LinkSession(Base):
 
     @classmethod
     def wipe_old(cls, session: Session, at: datetime) -> None:
-        """Forget the link tokens that Plaid no longer answers for."""
-        session.execute(
-            update(cls)
+        """Forget the link tokens that Plaid no longer answers for, but for those in other hands.
+
+        Every call does this, so none waits for another's: two might wait for each other.
+        """
+        old = (
+            select(cls.id)
             .where(cls.link_token_sealed.is_not(None), cls.expires_at < at - ASKABLE_AFTER_EXPIRY)
-            .values(link_token_sealed=None)
+            .with_for_update(key_share=True, skip_locked=True)
         )
+        session.execute(update(cls).where(cls.id.in_(old)).values(link_token_sealed=None))

@@ -33,9 +33,16 @@ class User(Base):
 
     @classmethod
     def get_or_create(cls, session: Session, name: str) -> User:
-        """Return the user of that name, made if need be; safe against a twin call."""
-        session.execute(insert(cls).values(name=name).on_conflict_do_nothing())
-        return session.execute(select(cls).where(cls.name == name)).scalar_one()
+        """Return the user of that name, made if need be; until this commit nobody forgets them.
+
+        One statement that locks the row: between two, a refused call could delete the user.
+        """
+        kept = (
+            insert(cls)
+            .values(name=name)
+            .on_conflict_do_update(index_elements=[cls.name], set_={"created_at": cls.created_at})
+        )
+        return session.scalars(kept.returning(cls)).one()
 
     @classmethod
     def find(cls, session: Session, name: str) -> User | None:
@@ -44,7 +51,10 @@ class User(Base):
 
     @classmethod
     def forget_if_unused(cls, session: Session, user_id: uuid.UUID) -> None:
-        """Delete a user whom nothing refers to: a call that was refused leaves nothing behind."""
+        """Delete a user whom nothing refers to: a call that was refused leaves nothing behind.
+
+        In a commit of its own: whoever refers to users locks them first, and then other rows.
+        """
         connection = session.connection()
         with suppress(IntegrityError), connection.begin_nested():
             connection.execute(

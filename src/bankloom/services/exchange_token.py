@@ -83,7 +83,8 @@ class Exchange:
         """Give the claim back: nothing was spent, and nothing is left of this call."""
         with self.runtime.database.session() as session:
             user_id = ExchangeClaim.release(session, self.token_hash, attempt)
-            if user_id is not None:
+        if user_id is not None:
+            with self.runtime.database.session() as session:
                 User.forget_if_unused(session, user_id)
 
     def spend(self, attempt: int) -> Linked:
@@ -103,7 +104,8 @@ class Exchange:
         return Linked(told.access_token, told.item_id, self.product)
 
     def _user_id(self, session: Session) -> uuid.UUID:
-        return self.linker.user_id or User.get_or_create(session, self.linker.user_name).id
+        """Return whose it is, by name: a refused call may have forgotten the id known before."""
+        return User.get_or_create(session, self.linker.user_name).id
 
     def _settle_silence(self, attempt: int, error: PlaidUnreachableError) -> None:
         """Plaid may or may not have spent the token, unless the request never reached it."""

@@ -49,6 +49,8 @@ def create_link_token(runtime: Runtime, user_name: str, products: Sequence[str])
     created = runtime.plaid.link_token_create(str(user_id), [first], others, webhook)
     token = created.link_token
     with runtime.database.session() as session:
+        # Again: while Plaid was asked, a refused exchange may have forgotten the user.
+        user_id = User.get_or_create(session, user_name).id
         LinkSession.wipe_old(session, clock.now())
         session.add(
             LinkSession(

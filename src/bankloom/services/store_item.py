@@ -37,6 +37,8 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
     elif item.user_id != user_id:
         raise UnknownPublicTokenError
     elif item.access_token_hash != token_hash:
+        # A unique column: to change it waits for all who refer to the Item, as adding a tag does.
+        ItemProduct.lock(session, told.item_id)
         item.access_token_sealed, item.access_token_hash = sealed, token_hash
         item.token_generation += 1
 
