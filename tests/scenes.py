@@ -147,6 +147,12 @@ def query(runtime: Runtime, sql: str, **params: Any) -> Sequence[Row[Any]]:
         return result.all() if result.returns_rows else ()  # type: ignore[attr-defined]  # a cursor's
 
 
+def waiting_for_locks(runtime: Runtime) -> int:
+    """Return how many connections to the service's database wait for a lock."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return len(query(runtime, f"{waiting} AND datname = current_database()"))
+
+
 def tags(runtime: Runtime) -> dict[str, str]:
     """Return the state of each product tag."""
     return {row.product: row.state for row in query(runtime, "SELECT * FROM item_products")}

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from platypus_bank.testing import Running
 
 UNKNOWN_RUN = "00000000-0000-0000-0000-000000000000"
+WAITS_FOR_TAGS = """
+    SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
 
 
 def test_an_item_is_named_by_token_or_by_id(api: Api, bank: Running) -> None:
@@ -175,7 +179,8 @@ def test_a_request_that_is_being_committed_is_served_whole(
         with runtime.database.session() as session:
             run_id = sync_item.request(session, new.item_id, "person")
             run = start(sync_item.now, runtime, new.item_id, lambda: False)
-            wait_until(lambda: query(runtime, "SELECT * FROM pg_locks WHERE NOT granted"))
+            # For the Item's tags: whatever else the worker may wait for meanwhile is another lock.
+            wait_until(lambda: query(runtime, WAITS_FOR_TAGS))
         run.result()
     wait_until(lambda: api.get(f"/plaid/runs/{run_id}").json()["status"] == "needs_relink")
 

@@ -10,7 +10,7 @@ from bankloom.core.errors import WorldMismatchError
 from bankloom.services import fence, sync_item
 from bankloom.services.fence import Run, SupersededError
 from harness import wait_until
-from scenes import SYNC_PATH, background, holding, query
+from scenes import SYNC_PATH, background, holding, query, waiting_for_locks
 from workers import ask_for_run, jobs_of, runs, settle, store_item
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def test_a_commit_waits_for_who_changes_the_item(parts: Runtime, item_id: str) -
             item = type(run.item).lock(session, item_id)
             assert item is not None
             change = start(mark, run)
-            waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            wait_until(lambda: query(parts, waiting))
+            wait_until(lambda: waiting_for_locks(parts))
             item.token_generation += 1
         with pytest.raises(SupersededError):
             change.result()

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 from bankloom.models import ItemProduct, ProductState
 from bankloom.services import sync_item
 from harness import wait_until
-from scenes import background, query
+from scenes import background, query, waiting_for_locks
 from workers import ask_for_run, store_item
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
     from platypus_bank.testing import Running
-
-
-def waiting(parts: Runtime) -> int:
-    """Return how many connections wait for a lock."""
-    return len(query(parts, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 def add(parts: Runtime, item_id: str, product: str) -> None:
@@ -39,11 +34,11 @@ def test_a_tag_that_appears_while_others_are_locked(parts: Runtime, bank: Runnin
         with parts.database.session() as session:
             session.get_one(ItemProduct, (item_id, "transactions"), with_for_update=True)
             first = start(add_and_ask, parts, item_id, "investments")
-            wait_until(lambda: waiting(parts) == 1)
+            wait_until(lambda: waiting_for_locks(parts) == 1)
             new = start(add, parts, item_id, "liabilities")
-            wait_until(lambda: new.done() or waiting(parts) == 2)
+            wait_until(lambda: new.done() or waiting_for_locks(parts) == 2)
             last = start(ask_for_run, parts, item_id)
-            wait_until(lambda: waiting(parts) == (2 if new.done() else 3))
+            wait_until(lambda: waiting_for_locks(parts) == (2 if new.done() else 3))
         for each in (first, new, last):
             each.result()
     due = query(parts, "SELECT product FROM item_products WHERE next_try_at IS NOT NULL")
