@@ -90,10 +90,14 @@ def _made_dir() -> Iterator[Path]:
 @pytest.fixture
 def data_dir(empty_dir: Path, _made_dir: Path) -> Path:
     """Give a data folder with a cluster whose server does not run."""
-    shutil.copytree(_made_dir, empty_dir, copy_function=_copy_with_owner)
-    for folder in (_made_dir, *filter(Path.is_dir, _made_dir.rglob("*"))):
-        _give_to_owner_of(folder, empty_dir / folder.relative_to(_made_dir))
+    _copy(_made_dir, empty_dir)
     return empty_dir
+
+
+@pytest.fixture
+def copy() -> Callable[[Path, Path], None]:
+    """Copy a folder with owners and modes, as `cp -a` does."""
+    return _copy
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +154,12 @@ def _has_room() -> bool:
     return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
 
 
+def _copy(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, copy_function=_copy_with_owner)
+    for folder in (source, *filter(Path.is_dir, source.rglob("*"))):
+        _give_to_owner_of(folder, target / folder.relative_to(source))
+
+
 def _copy_with_owner(source: str, target: str) -> None:
     shutil.copy2(source, target)
     _give_to_owner_of(Path(source), Path(target))
@@ -169,7 +179,7 @@ def _until(condition: Callable[[], object]) -> None:
 
 def _servers(place: Path) -> list[psutil.Process]:
     """Find the servers started with a cluster below `place`, and those whose home it names."""
-    homes = [place, *(Path(record.read_text().strip()) for record in place.rglob("home.txt"))]
+    homes = [place, *map(_first_line, place.rglob("home.txt"))]
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
@@ -191,6 +201,10 @@ def _remove(place: Path) -> None:
     for server in alive:
         server.kill()
     named = [*place.rglob("home.txt"), *place.rglob("socket.txt")]
-    for folder in [Path(record.read_text().strip()) for record in named]:
+    for folder in map(_first_line, named):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(place)
+
+
+def _first_line(record: Path) -> Path:
+    return Path(record.read_text().splitlines()[0])

@@ -15,7 +15,8 @@ from bankloom.core.embedded_postgres.errors import (
     RefusedError,
     UnreachableFolderError,
 )
-from bankloom.core.embedded_postgres.folder import STATE_DIR, DataFolder, Passwords
+from bankloom.core.embedded_postgres.folder import DataFolder, Passwords
+from bankloom.core.embedded_postgres.home import STATE_DIR
 from bankloom.core.embedded_postgres.notes import make_notes
 from bankloom.core.embedded_postgres.patience import Patience
 from bankloom.core.embedded_postgres.programs import Programs
@@ -44,11 +45,8 @@ class EmbeddedPostgres:
         with self._mutex:
             try:
                 self._start()
-            except PermissionError as error:
-                raise UnreachableFolderError(
-                    f"{error.filename or self._folder.path} belongs to another account. Use the "
-                    "account that started the database, or a data folder of your own."
-                ) from error
+            except OSError as error:
+                raise UnreachableFolderError(self._explain(error)) from error
         return self
 
     def ensure_running(self) -> None:
@@ -64,7 +62,7 @@ class EmbeddedPostgres:
         with self._mutex:
             if self._membership is None:
                 return
-            if not self._folder.path.exists():
+            if not self._folder.home.exists():
                 self._leave()  # PostgreSQL ends by itself within a minute of losing its files
                 return
             with locks.exclusive(self._folder.start_lock, Patience(self._folder.log)):
@@ -104,8 +102,12 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         self._folder.create()
+        runner = account.choose(self._folder.cluster)
+        programs = Programs(binaries.find(runner, STATE_DIR), runner)
+        self._folder.settle(runner)
         with locks.exclusive(self._folder.start_lock, Patience(self._folder.log)):
-            self._started = self._prepare()
+            self._folder.claim()
+            self._started = self._prepare(programs)
             try:
                 self._started.server.bring_up(self._started.passwords)
                 service_role.create_missing(self.admin_url, self._started.passwords.service)
@@ -115,14 +117,24 @@ class EmbeddedPostgres:
             if self._membership is None:
                 self._membership = locks.share(self._folder.users_lock)
 
-    def _prepare(self) -> "_Started":
-        """Settle who runs the server, with which programs and where, before anything is started."""
-        runner = account.choose(self._folder.cluster)
-        programs = Programs(binaries.find(runner, STATE_DIR), runner)
-        self._folder.settle(runner)
+    def _prepare(self, programs: Programs) -> "_Started":
+        """Find out what is there, before anything is started."""
         server = Server(self._folder, programs, durable=self._durable)
         server.check_version()
         return _Started(programs, server, self._folder.passwords())
+
+    def _explain(self, error: OSError) -> str:
+        """Say in a sentence why the data folder can't be used."""
+        place = error.filename or self._folder.path
+        if isinstance(error, PermissionError):
+            return (
+                f"{place} belongs to another account. Use the account that started the database, "
+                "or set BANKLOOM_DATA_DIR to a folder of your own."
+            )
+        return (
+            f"The data folder {self._folder.path} can't be used: {error.strerror or error} "
+            f"({place}). Mend that, or set BANKLOOM_DATA_DIR to another folder."
+        )
 
     def _leave(self) -> None:
         if self._membership is not None:

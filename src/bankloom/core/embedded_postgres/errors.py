@@ -27,6 +27,12 @@ class UnreachableFolderError(EmbeddedPostgresError):
     code = "embedded_postgres_unreachable_folder"
 
 
+class NoOwnClusterError(EmbeddedPostgresError):
+    """The data folder names a cluster that is not there, or belongs to another data folder."""
+
+    code = "embedded_postgres_no_own_cluster"
+
+
 class StartFailedError(EmbeddedPostgresError):
     """The server did not start."""
 

@@ -1,26 +1,22 @@
 """The files of the data folder: what lies where, and who may read it.
 
-The data folder itself holds what only users of the database need (locks, passwords, log). The
-cluster and the socket belong to the account of the server and lie in `home`: the data folder, or
-where that account cannot reach it, a folder below `/var/lib/bankloom` that the data folder names.
+The data folder itself holds what only users of the database need (passwords, log). The cluster, its
+locks and its socket lie in `home`: the data folder, or where the server's account cannot reach
+that, a folder below `/var/lib/bankloom`.
 """
 
 import json
 import os
 import secrets
-import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bankloom.core.embedded_postgres import home, locks, records, socket_folder
 from bankloom.core.embedded_postgres.account import Account
-from bankloom.core.embedded_postgres.errors import StartFailedError, UnreachableFolderError
+from bankloom.core.embedded_postgres.errors import StartFailedError
 
-STATE_DIR = Path("/var/lib/bankloom")
-SOCKET_NAME = ".s.PGSQL.5432"
-SOCKET_PATH_BYTES_MAX = 100  # the kernel's own limit is 107 on Linux, 103 on macOS
 LOG_BYTES_MAX = 10_000_000
 LOG_LINES_QUOTED = 15
 
@@ -42,18 +38,9 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.start_lock = path / "start.lock"
-        self.users_lock = path / "users.lock"
-        self.server_lock = path / "server.lock"
+        self.home = path  # until `create` and `settle` have looked
         self.log = path / "postgres.log"
         self._passwords = path / "passwords.json"
-        self._home_record = path / "home.txt"
-        self._socket_record = path / "socket.txt"
-
-    @property
-    def home(self) -> Path:
-        """The folder that holds the cluster."""
-        return _read_path(self._home_record) or self.path
 
     @property
     def cluster(self) -> Path:
@@ -61,9 +48,24 @@ class DataFolder:
         return self.home / "cluster"
 
     @property
+    def start_lock(self) -> Path:
+        """The lock of who starts or stops the server; like the others, beside what it guards."""
+        return self.home / "start.lock"
+
+    @property
+    def users_lock(self) -> Path:
+        """The lock of those who use the server."""
+        return self.home / "users.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        """The lock of the server and its children."""
+        return self.home / "server.lock"
+
+    @property
     def socket_folder(self) -> Path:
-        """The folder of the socket; recorded where it is not in `home`, so all find the same."""
-        return _read_path(self._socket_record) or self.home / "run"
+        """The folder of the socket."""
+        return socket_folder.find(self.path, self.home)
 
     def create(self) -> None:
         """Make the folder, and those above it, where they are missing; leave others as they are.
@@ -76,36 +78,25 @@ class DataFolder:
             if not folder.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(mode)
+        self.home = home.find(self.path)
 
     def settle(self, account: Account) -> None:
         """Decide where the cluster lies, the first time, and check that `account` reaches it."""
-        if account.reaches(self.home):
-            return
-        if self.cluster.exists():
-            raise UnreachableFolderError(
-                f"{account.name}, the account that runs PostgreSQL, cannot reach its data in "
-                f"{self.cluster}. Let others pass through every folder above it (chmod o+x)."
-            )
-        clusters = STATE_DIR / "clusters"
-        clusters.mkdir(mode=0o755, parents=True, exist_ok=True)
-        home = Path(tempfile.mkdtemp(dir=clusters, prefix=f"{self.path.name}-"))
-        home.chmod(0o711)
-        (home / "data_folder.txt").write_text(f"{self.path}\n")  # for a person who tidies up
-        _write_private(self._home_record, f"{home}\n")
+        self.home = home.settle(self.path, account)
+
+    def claim(self) -> None:
+        """Make sure that cluster and socket are of this folder, not of one it was copied from.
+
+        Only called under `start.lock`. A folder whose server runs was not copied just now, even if
+        it goes by another name today (a mount).
+        """
+        home.claim(self.path, self.home)
+        if locks.is_free(self.server_lock):
+            socket_folder.forget_another_ones(self.path)
 
     def make_socket_folder(self, account: Account) -> Path:
-        """Make a folder of 0700 for the socket; in the temporary folder where `home` cannot do.
-
-        It cannot when its path is too long for a socket, or its disk keeps no modes.
-        """
-        folder = self.socket_folder
-        if _fits(folder) and not os.path.lexists(folder):
-            account.make_private_folder(folder)
-        if not _fits(folder) or not _is_private(folder, account):
-            folder = _make_temporary_folder()
-            account.give(folder)
-            _write_private(self._socket_record, f"{folder}\n")
-        return folder
+        """Make a folder of 0700 for the socket."""
+        return socket_folder.make(self.path, self.home, account)
 
     def passwords(self) -> Passwords:
         """Read the passwords; they are made, before anything else, when there is no cluster."""
@@ -118,7 +109,7 @@ class DataFolder:
                     "Restore that file from a backup."
                 ) from None
         made = {"admin": secrets.token_urlsafe(24), "service": secrets.token_urlsafe(24)}
-        _write_private(self._passwords, json.dumps(made))
+        records.write(self._passwords, json.dumps(made))
         return Passwords(**made)
 
     def rotate_log(self) -> int:
@@ -147,50 +138,3 @@ class DataFolder:
             log.seek(begins_at_byte)
             lines = log.read().decode(errors="replace").splitlines()
         return "\n".join([f"The end of {self.log} says:", *lines[-LOG_LINES_QUOTED:]])
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in a folder last through a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _read_path(record: Path) -> Path | None:
-    try:
-        return Path(record.read_text().removesuffix("\n"))
-    except FileNotFoundError:
-        return None
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 that is there whole or not at all, even after a loss of power."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
-    sync_folder(path.parent)
-
-
-def _fits(folder: Path) -> bool:
-    """Whether a socket can lie there: a short path, without the comma that lists of paths use."""
-    path = os.fsencode(folder / SOCKET_NAME)
-    return len(path) <= SOCKET_PATH_BYTES_MAX and b"," not in path and b'"' not in path
-
-
-def _make_temporary_folder() -> Path:
-    """Make a folder with a name that nobody can guess and occupy beforehand.
-
-    Not below XDG_RUNTIME_DIR: that is emptied at log-out, under a service that runs on.
-    """
-    return Path(tempfile.mkdtemp(prefix="bankloom-"))
-
-
-def _is_private(folder: Path, account: Account) -> bool:
-    """Whether this is a real folder (no link) of the account's own that no other can enter."""
-    found = folder.lstat()
-    closed = stat.S_IMODE(found.st_mode) & 0o077 == 0
-    return stat.S_ISDIR(found.st_mode) and closed and found.st_uid == account.uid

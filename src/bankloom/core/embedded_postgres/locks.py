@@ -1,5 +1,7 @@
 """Three file locks that say who uses the server, who may start or stop it, and whether it lives.
 
+They lie beside the cluster that they guard, whichever data folder names it.
+
 - `start.lock`, exclusive: held while a process starts, joins, leaves or stops the server.
 - `users.lock`, shared: held by every process that uses the server. Free means the last one left.
 - `server.lock`, exclusive: inherited by the server and all its children. Free means that not one

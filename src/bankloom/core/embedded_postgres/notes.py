@@ -1,6 +1,7 @@
 """Says in sentences what a person should know about where and how the database runs."""
 
-from bankloom.core.embedded_postgres.folder import STATE_DIR, DataFolder
+from bankloom.core.embedded_postgres.folder import DataFolder
+from bankloom.core.embedded_postgres.home import STATE_DIR
 from bankloom.core.embedded_postgres.programs import Programs
 
 

@@ -15,10 +15,11 @@ from bankloom.core.embedded_postgres.errors import (
     StartFailedError,
     StopFailedError,
 )
-from bankloom.core.embedded_postgres.folder import SOCKET_NAME, DataFolder, Passwords
+from bankloom.core.embedded_postgres.folder import DataFolder, Passwords
 from bankloom.core.embedded_postgres.patience import POLL_S, Patience
 from bankloom.core.embedded_postgres.pid_file import PidFile, end_processes_in
 from bankloom.core.embedded_postgres.programs import Inheritance, Programs
+from bankloom.core.embedded_postgres.socket_folder import SOCKET_NAME
 
 FAST_STOP_S_MAX = 30.0
 IMMEDIATE_STOP_S_MAX = 10.0
