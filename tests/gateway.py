@@ -21,6 +21,8 @@ class Gateway:
     status: int = 200
     body: bytes = b"{}"
     promised_bytes: int | None = None
+    hangs_up_on_reuse: bool = False
+    """Keep a connection, but hang up on the next call over it, as where its idle time just ended."""
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def answers(self, status: int, body: bytes, promised_bytes: int | None = None) -> None:
@@ -34,7 +36,17 @@ def answering() -> Iterator[Gateway]:
     stand_in = Gateway()
 
     class Handler(BaseHTTPRequestHandler):
+        def setup(self) -> None:
+            super().setup()
+            self.calls = 0
+            if stand_in.hangs_up_on_reuse:
+                self.protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
+            self.calls += 1
+            if self.calls > 1:
+                self.close_connection = True
+                return
             length = int(self.headers["Content-Length"])
             stand_in.asked.append(json.loads(self.rfile.read(length)))
             self.send_response(stand_in.status)

@@ -10,6 +10,7 @@ import pytest
 
 from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
 from bankloom.core.settings import PlaidSettings
+from bankloom.services import plaid_connections
 from bankloom.services.plaid_client import PlaidClient, decode_transaction
 from scenes import ask_plaid, bank_account, person, sandbox_public_token
 
@@ -116,6 +117,34 @@ def test_a_silent_plaid_is_given_up(client: PlaidClient, bank: Running, access_t
     ):
         hasty.transactions_sync(access_token, "")
     assert client.transactions_sync(access_token, "").added == []
+
+
+def told(gateway: Gateway) -> PlaidClient:
+    """Return a client of a server that hangs up on the second call over a connection."""
+    gateway.hangs_up_on_reuse = True
+    gateway.answers(200, b'{"link_sessions": []}')
+    return client_of(gateway.url)
+
+
+def test_a_connection_that_was_idle_is_not_trusted(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may close an idle connection in the very moment of a call, whose effect nobody knows."""
+    monkeypatch.setattr(plaid_connections, "IDLE_SECONDS_MAX", 0)
+    with closing(told(gateway)) as client:
+        for _ in range(3):
+            assert client.link_token_get("link-sandbox-1").item_add_results() == []
+
+
+def test_calls_in_a_row_share_a_connection(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection just used is used again: to open one for each call would take longer than the call."""
+    monkeypatch.setattr(plaid_connections, "IDLE_SECONDS_MAX", 60)
+    with closing(told(gateway)) as client:
+        client.link_token_get("link-sandbox-1")
+        with pytest.raises(PlaidUnreachableError):
+            client.link_token_get("link-sandbox-1")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://host.invalid"])

@@ -14,6 +14,7 @@ from platypus_bank.plaid_door import DROP_EXTENSION
 from platypus_bank.service import Service
 
 SHUTDOWN_SECONDS = 2
+IDLE_SECONDS = 75  # longer than clients keep an idle connection: who closes it first spoils no call
 _BACKLOG = 512
 
 
@@ -54,6 +55,7 @@ def serve(service: Service, host: str, port: int) -> None:
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=IDLE_SECONDS,
     )
     for each in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises a caught signal again once it has stopped; by then all is done.

@@ -18,6 +18,9 @@ from bankloom.core.settings import Settings
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
+IDLE_SECONDS = 75
+"""Longer than common proxies and clients keep an idle connection (60 s), so that they close it first:
+where the server does, in the very moment of a call, that call gets no answer."""
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
@@ -41,6 +44,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=IDLE_SECONDS,
     )
     try:
         uvicorn.Server(config).run(sockets=[listener])

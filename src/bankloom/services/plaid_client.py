@@ -27,6 +27,7 @@ from plaid.model.transactions_sync_request_options import TransactionsSyncReques
 from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
 from bankloom.core.logs import redact
 from bankloom.models import World
+from bankloom.services import plaid_connections
 from bankloom.services import plaid_messages as messages
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class PlaidClient:
         configuration.retries = urllib3.Retry(0, redirect=0)  # one retry layer, and it is not here
         configuration.connection_pool_maxsize = CONNECTIONS
         self._api_client = plaid.ApiClient(configuration)
+        self._api_client.rest_client.pool_manager.pool_classes_by_scheme = plaid_connections.POOLS
         self._api = PlaidApi(self._api_client)
 
     @property
