@@ -16,6 +16,7 @@ import httpx
 import uvicorn
 
 from bankloom.app import create_app, open_runtime
+from bankloom.cli.serve import IDLE_SECONDS
 from bankloom.core.settings import PlaidSettings, Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from platypus_bank.testing import Running
 
 API_KEY = "test-key-0123456789"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60  # nothing takes as long but on a busy machine, where 20 were too few
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
@@ -133,7 +134,11 @@ def serving(settings: Settings, *, with_worker: bool = True) -> Iterator[tuple[A
     """Serve from a thread of this process, over real HTTP."""
     runtime = open_runtime(settings)
     config = uvicorn.Config(
-        create_app(runtime, with_worker=with_worker), port=0, log_config=None, access_log=False
+        create_app(runtime, with_worker=with_worker),
+        port=0,
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=IDLE_SECONDS,  # or a call after a pause may meet the server's hanging up
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="service")
