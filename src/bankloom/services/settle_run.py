@@ -11,7 +11,7 @@ from bankloom.core.errors import BankloomError, PlaidRefusedError
 from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
 from bankloom.services import retry_policy
 from bankloom.services.plaid_errors import Remedy, remedy
-from bankloom.services.sync_transactions import COMPLETE, NOT_READY
+from bankloom.services.sync_transactions import NOT_READY
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,7 +40,7 @@ def transactions_applied(
     run: Run, session: Session, tag: ItemProduct, update: Update, applied: Applied
 ) -> None:
     """Settle the transactions in the very commit that applies them."""
-    not_ready, complete = update.status == NOT_READY, update.status == COMPLETE
+    not_ready, complete = update.status == NOT_READY, update.is_complete
     if complete:
         wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
     else:

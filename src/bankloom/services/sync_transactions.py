@@ -39,13 +39,18 @@ NOT_READY = "NOT_READY"
 
 @dataclass
 class Update:
-    """One pulled update, staged and not applied yet."""
+    """One pulled update, staged and not applied yet. `cursor` is where the next page begins."""
 
     rebuild: bool
     cursor: str = ""
     status: str = NOT_READY
     page_rows: list[int] = field(default_factory=list)
     stub_accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether Plaid gave all the history, and a cursor to go on from."""
+        return self.status == COMPLETE and self.cursor != ""
 
 
 def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
@@ -54,7 +59,7 @@ def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
     The loop starts again on a mutation, and from nothing on a foreign cursor. Errors: what the
     client raises, `SupersededError`, `StoppedError`.
     """
-    rebuild = False
+    rebuild = _holds_rows_without_cursor(tag)
     for _ in range(LOOP_RESTARTS_MAX):
         try:
             return _pull_once(run, tag, Update(rebuild), known_accounts)
@@ -66,6 +71,11 @@ def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
             elif what is not Remedy.RESTART_LOOP:
                 raise
     raise _never_still()
+
+
+def _holds_rows_without_cursor(tag: ItemProduct) -> bool:
+    """Say whether rows may have come with an empty cursor: the next pull is all there is, again."""
+    return not tag.cursor and tag.update_status not in {None, NOT_READY}
 
 
 def _never_still() -> PlaidRefusedError:
@@ -187,17 +197,27 @@ def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> stagi
     Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()))
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
     applied = staging.apply_staged(session, run.id, at)
-    # A rebuild that is not complete yet keeps the foreign cursor, and so goes on as a rebuild.
-    unfinished = update.rebuild and update.status != COMPLETE
-    cursor = tag.cursor if unfinished else update.cursor
-    if not ItemProduct.move_cursor(session, tag, cursor, update.status):
+    if not ItemProduct.move_cursor(session, tag, _next_cursor(tag, update), update.status):
         raise StagingIncompleteError
     return applied._replace(removed=applied.removed + missing)
 
 
+def _next_cursor(tag: ItemProduct, update: Update) -> str:
+    """Return the cursor to keep: the tag's own where the update gave none that lasts.
+
+    Plaid's empty cursor is for an Item without data yet. Stored over another it would begin again
+    from nothing, where what was removed meanwhile is never told of. The changes that came with it
+    come again with the cursor that stays, and are merged as if they were new.
+    """
+    unfinished_rebuild = update.rebuild and not update.is_complete
+    if unfinished_rebuild or not update.cursor:
+        return tag.cursor
+    return update.cursor
+
+
 def _tombstone_missing(run: Run, session: Session, tag: ItemProduct, update: Update) -> int:
     """Tombstone what a complete rebuild did not return, if it is few enough or a person agreed."""
-    if update.status != COMPLETE:
+    if not update.is_complete:
         return 0
     missing, living = staging.missing_since_rebuild(session, run.id, tag.item_id)
     share_max = run.runtime.settings.rebuild_removal_share_max
