@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import subprocess
-import sys
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-from harness import API_KEY, Api, ServiceProcess, environment_for, settings_for, wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-COMMAND = [sys.executable, "-c", "from bankloom.cli import main; main()"]
-
-
-@pytest.fixture
-def environment(embedded_database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The settings of a service over this test's database, without a key of its own."""
-    settings = settings_for("http://127.0.0.1:1", embedded_database_url, tmp_path / "data")
-    environment = environment_for(settings)
-    del environment["BANKLOOM_API_KEY"]
-    return environment
-
-
-def bankloom(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env={**os.environ, **environment},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+from commands import bankloom
+from harness import API_KEY, Api, ServiceProcess, wait_until
 
 
 def status(url: str, key: str) -> int:

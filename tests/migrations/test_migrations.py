@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import re
 import threading
 from importlib.resources import files
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from procrastinate.schema import SchemaManager
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, make_url, text
 
 from bankloom import migrations
 from bankloom.core.db import SCHEMA, Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.models import Base
+
+if TYPE_CHECKING:
+    from bankloom.core.embedded_postgres import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -97,6 +105,39 @@ def test_a_newer_database_is_refused(database: Database) -> None:
     with pytest.raises(ConfigurationError, match="newer Bankloom"):
         migrations.upgrade(database)
     database.close()
+
+
+def test_a_role_that_may_not_make_schemas_is_told_what_to_grant(cluster: EmbeddedPostgres) -> None:
+    """The statement in the message, run by an administrator as it stands, is all that is missing."""
+    with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE \"my role\" LOGIN PASSWORD 'secret'")
+        admin.execute('CREATE DATABASE "my data"')
+        host = quote(str(conninfo_to_dict(cluster.url)["host"]))
+        database = Database(f"postgresql://my%20role:secret@/my%20data?host={host}&port=5432")
+        with pytest.raises(ConfigurationError, match="permission denied for database") as caught:
+            migrations.upgrade(database)
+        admin.execute(str(caught.value).partition(":\n")[2])
+        migrations.upgrade(database)
+        database.close()
+        admin.execute('DROP DATABASE "my data"')
+        admin.execute('DROP ROLE "my role"')
+
+
+def test_anothers_schema_is_told_from_a_missing_grant(
+    embedded_database_url: str, cluster: EmbeddedPostgres
+) -> None:
+    """A role that may make schemas, but not use those of another, is told whose they are to be."""
+    name = conninfo_to_dict(embedded_database_url)["dbname"]
+    other = Database(re.sub(r"//[^@]*@", "//other:secret@", embedded_database_url))
+    with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE other LOGIN PASSWORD 'secret'")
+        admin.execute(f"GRANT CREATE ON DATABASE {name} TO other")
+        with pytest.raises(ConfigurationError, match="The role other may not use") as caught:
+            migrations.upgrade(other)
+        assert "Connect as the role that started Bankloom" in str(caught.value)
+        other.close()
+        admin.execute(f"REVOKE CREATE ON DATABASE {name} FROM other")
+        admin.execute("DROP ROLE other")
 
 
 def test_the_engines_schema_is_the_installed_engines() -> None:

@@ -10,7 +10,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from bankloom.core.db import SCHEMA
@@ -25,11 +27,16 @@ if TYPE_CHECKING:
 
 _LOCK = 0x62616E6B6C6F6F6D  # "bankloom": one migrator at a time, however many processes start
 
+_WHO_AND_WHERE = (
+    "SELECT quote_ident(current_database()), quote_ident(current_user),"
+    " has_database_privilege(current_database(), 'CREATE')"
+)
+
 
 def upgrade(database: Database) -> None:
     """Apply what is missing; does nothing on a current database.
 
-    Errors: `ConfigurationError` where a newer Bankloom has been here.
+    Errors: `ConfigurationError` where a newer Bankloom has been here, or our role may not do it.
     """
     with upgraded(database):
         pass
@@ -45,8 +52,9 @@ def upgraded(database: Database) -> Iterator[Session]:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
         try:
-            _refuse_newer(connection)
-            command.upgrade(config(connection), "head")
+            with _privileges_explained(connection):
+                _refuse_newer(connection)
+                command.upgrade(config(connection), "head")
             yield Session(connection)
             connection.commit()
         finally:
@@ -75,3 +83,31 @@ def _refuse_newer(connection: Connection) -> None:
             f"This database was made by a newer Bankloom (schema {current}). Install that version "
             "or a newer one; nothing was changed."
         )
+
+
+@contextmanager
+def _privileges_explained(connection: Connection) -> Iterator[None]:
+    """Turn what our role may not do into what an administrator has to do."""
+    try:
+        yield
+    except (DBAPIError, InsufficientPrivilege) as error:
+        refusal = getattr(error, "orig", error)
+        if not isinstance(refusal, InsufficientPrivilege):
+            raise
+        connection.rollback()
+        raise ConfigurationError(_what_to_grant(connection, str(refusal))) from error
+
+
+def _what_to_grant(connection: Connection, refusal: str) -> str:
+    database, role, may_create = connection.execute(text(_WHO_AND_WHERE)).one()
+    said = refusal.partition("\n")[0]
+    if may_create:
+        return (
+            f"The role {role} may not use or change what another role has made in the database "
+            f"{database} ({said}). Connect as the role that started Bankloom there first."
+        )
+    return (
+        f"The role {role} may not make the schemas that Bankloom needs in the database {database} "
+        f"({said}). Let its owner or an administrator run this once, then start again:\n"
+        f"  GRANT CREATE ON DATABASE {database} TO {role};"
+    )

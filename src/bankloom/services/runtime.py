@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from bankloom.core import data_dir
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
@@ -106,9 +107,8 @@ _KEYS_DO_NOT_FIT = (
 def _keyring_of(settings: Settings, *, may_create: bool) -> Keyring:
     if settings.encryption_keys:
         return Keyring.parse(settings.encryption_keys.get_secret_value())
-    path = settings.data_dir / KEYRING_FILE
-    if not may_create and not path.exists():
-        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (There is no {path}.)")
-    # Others may pass through, not look in: as root, the database runs as another user.
-    settings.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-    return Keyring.load_or_create(path)
+    with data_dir.opened(settings.data_dir) as folder:
+        path = folder / KEYRING_FILE
+        if not may_create and not path.exists():
+            raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (There is no {path}.)")
+        return Keyring.load_or_create(path)
