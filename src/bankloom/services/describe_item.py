@@ -6,36 +6,53 @@ import logging
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import PlaidRefusedError
+from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
+from bankloom.services.plaid_errors import Remedy, remedy
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bankloom.services.fence import Run
     from bankloom.services.plaid_messages import PlaidItem
 
 log = logging.getLogger(__name__)
 
+_NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError)
+
 
 def now(run: Run) -> None:
-    """Describe the Item once after it was linked, and again when our webhook URL has changed."""
+    """Describe the Item once after it was linked, and again when our webhook URL has changed.
+
+    None of it is worth making the money wait: what Plaid does not answer is asked at the next run.
+    """
     webhook = run.runtime.settings.webhook_url
     if run.item.described_at is not None and run.item.webhook_url == webhook:
         return
-    told = run.runtime.plaid.item_get(run.access_token)
+    told = _ask(run)
+    if told is None:
+        return
     registered = _register(run, told, webhook)
-    institution = _institution(run, told)
+    institution, is_final = _institution(run, told)
     with run.hold() as session:
-        if institution:
-            Institution.put(session, institution)
-        elif told.institution_id:
-            name = told.institution_name or told.institution_id
-            Institution.note_name(session, told.institution_id, name)
+        _put_institution(session, told, institution)
         item = session.get_one(Item, run.item.item_id)
         item.institution_id = told.institution_id or item.institution_id
         item.consent_expires_at = told.consent_expiration_time
         item.error_code = told.error.error_code if told.error else None
         item.webhook_url = registered
-        item.described_at = clock.now()
+        item.described_at = clock.now() if is_final else None
+
+
+def _ask(run: Run) -> PlaidItem | None:
+    """Ask `/item/get`; None where there is no answer now. Errors: a refusal that lasts."""
+    try:
+        return run.runtime.plaid.item_get(run.access_token)
+    except _NO_ANSWER as error:
+        if remedy(error) is not Remedy.RETRY:
+            raise
+        log.warning("Item %s is not described: %s", run.item.item_id, error.message)
+        return None
 
 
 def _register(run: Run, item: PlaidItem, webhook: str | None) -> str | None:
@@ -44,23 +61,23 @@ def _register(run: Run, item: PlaidItem, webhook: str | None) -> str | None:
         return webhook
     try:
         run.runtime.plaid.item_webhook_update(run.access_token, webhook)
-    except PlaidRefusedError as error:
+    except _NO_ANSWER as error:
         log.warning("Plaid does not take the webhook URL %s: %s", webhook, error.message)
         return None
     return webhook
 
 
-def _institution(run: Run, item: PlaidItem) -> Institution | None:
-    """Describe the institution; one that Plaid won't describe keeps nobody from their money."""
+def _institution(run: Run, item: PlaidItem) -> tuple[Institution | None, bool]:
+    """Describe the institution, if Plaid does; say whether it is of no use to ask again."""
     if item.institution_id is None:
-        return None
+        return None, True
     at = clock.now()
     try:
         told, payload = run.runtime.plaid.institutions_get_by_id(item.institution_id)
-    except PlaidRefusedError as error:
+    except _NO_ANSWER as error:
         log.warning("Institution %s is not described: %s", item.institution_id, error.message)
-        return None
-    return Institution(
+        return None, remedy(error) is not Remedy.RETRY
+    described = Institution(
         institution_id=item.institution_id,
         name=told.name,
         url=told.url,
@@ -68,3 +85,13 @@ def _institution(run: Run, item: PlaidItem) -> Institution | None:
         payload=payload,
         updated_at=at,
     )
+    return described, True
+
+
+def _put_institution(session: Session, item: PlaidItem, described: Institution | None) -> None:
+    """Store the institution, or else the name that the Item gives."""
+    if described:
+        Institution.put(session, described)
+    elif item.institution_id:
+        name = item.institution_name or item.institution_id
+        Institution.note_name(session, item.institution_id, name)
