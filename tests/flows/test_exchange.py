@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,6 +194,56 @@ def test_the_newest_fifty_sessions_are_asked(api: Api, bank: Running) -> None:
     assert exchange(api, new.public_token, link_token=new.link_token).status_code == 200
 
 
+def test_sessions_that_were_exchanged_are_asked_last(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """However many people have linked since, one who took longer is still found."""
+    new = newcomer(api, bank, **person())
+    for number in range(50):
+        api.link_token(f"person {number}")
+    others = "created_at > (SELECT min(created_at) FROM link_sessions)"
+    query(runtime, f"UPDATE link_sessions SET exchanged_at = now() WHERE {others}")  # noqa: S608 - ours
+    assert exchange(api, new.public_token).status_code == 200
+    assert len(bank.control.calls("/link/token/get")) == 1
+    assert query(runtime, "SELECT 1 FROM link_sessions WHERE exchanged_at IS NULL") == []
+
+
+@pytest.mark.parametrize("named", ["her link token", "his name"])
+def test_plaid_knows_better_whose_it_is(api: Api, bank: Running, named: str) -> None:
+    """A public token of one person's session is not linked for another, whoever is named."""
+    new = newcomer(api, bank, "ada", **person())
+    names = {
+        "her link token": {"link_token": api.link_token("grace")},
+        "his name": {"user_id": "Ada"},
+    }
+    refused = exchange(api, new.public_token, **names[named])
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "unknown_public_token"
+    assert bank.control.calls(EXCHANGE_PATH) == []
+    assert exchange(api, new.public_token, user_id="ada").status_code == 200
+
+
+@pytest.mark.parametrize("same_token", [True, False])
+def test_an_item_of_another_person_is_not_handed_out(
+    api: Api, runtime: Runtime, bank: Running, *, same_token: bool
+) -> None:
+    """Where Plaid answers with an Item that somebody else has linked, their access token stays theirs."""
+    theirs = exchange(api, newcomer(api, bank, "ada", **person()).public_token).json()
+    told = {
+        "access_token": theirs["access_token"] if same_token else "access-sandbox-another",
+        "item_id": theirs["item_id"],
+        "request_id": "abcdefghijklmno",
+    }
+    bank.control.fault(EXCHANGE_PATH, body=json.dumps(told))
+    refused = exchange(api, sandbox_public_token(bank), user_id="grace")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "unknown_public_token"
+    assert told["access_token"] not in refused.text
+    assert query(runtime, "SELECT 1 FROM exchange_claims WHERE state <> 'done'") == []
+    assert query(runtime, "SELECT name FROM users") == [("ada",)]
+    assert not any(item["removed"] for item in bank.control.items())
+
+
 def test_a_duplicate_is_named_before_anything_is_spent(api: Api, bank: Running) -> None:
     """Linking the same accounts again names the Item they are in; the caller may insist."""
     first = newcomer(api, bank, **person())
@@ -264,6 +315,20 @@ def test_a_lost_answer_under_strict_mode_is_reported(
         assert refused.json()["error"]["code"] == "unknown_public_token"
     (claim,) = query(runtime, "SELECT * FROM exchange_claims")
     assert (claim.state, claim.public_token_sealed) == ("possible orphan", None)
+
+
+def test_a_lost_answer_is_no_duplicate(api: Api, runtime: Runtime, bank: Running) -> None:
+    """A token that may be spent is not refused as a duplicate: that would say that it was not."""
+    bank.control.settings(exchange_mode="strict")
+    first = newcomer(api, bank, **person())
+    assert exchange(api, first.public_token).status_code == 200
+    second = newcomer(api, bank, **person())
+    bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
+    assert exchange(api, second.public_token, allow_duplicate=True).status_code == 502
+    refused = exchange(api, second.public_token)
+    assert refused.json()["error"]["code"] == "unknown_public_token"
+    states = query(runtime, "SELECT state FROM exchange_claims ORDER BY created_at")
+    assert [row.state for row in states] == ["done", "possible orphan"]
 
 
 def test_an_exchange_that_was_cut_off_is_finished(

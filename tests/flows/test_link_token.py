@@ -69,8 +69,8 @@ def test_the_link_token_is_sealed_and_wiped(api: Api, runtime: Runtime) -> None:
     assert [row.link_token_sealed is None for row in sealed] == [True, False]
 
 
-def test_plaids_refusal_is_passed_on(api: Api, bank: Running) -> None:
-    """Where Plaid refuses, its codes and request id reach the caller."""
+def test_plaids_refusal_is_passed_on(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Where Plaid refuses, its codes and request id reach the caller, and no new user stays."""
     refusal = {"error_type": "INVALID_REQUEST", "error_code": "INVALID_FIELD"}
     bank.control.fault("/link/token/create", error=refusal)
     answer = api.post("/plaid/link-token", user_id="ada")
@@ -82,6 +82,7 @@ def test_plaids_refusal_is_passed_on(api: Api, bank: Running) -> None:
         "INVALID_FIELD",
     )
     assert error["request_id"] == bank.control.calls()[-1]["request_id"]
+    assert query(runtime, "SELECT name FROM users") == []
 
 
 def test_a_persons_key_links_for_that_person_only(

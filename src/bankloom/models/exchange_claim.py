@@ -112,11 +112,11 @@ class ExchangeClaim(Base):
         )
 
     @classmethod
-    def lock(cls, session: Session, token_hash: str) -> None:
-        """Wait until no other connection is about to change the claim."""
-        session.execute(
+    def lock(cls, session: Session, token_hash: str) -> str | None:
+        """Wait until no other connection is about to change the claim; return its state."""
+        return session.execute(
             select(cls.state).where(cls.public_token_hash == token_hash).with_for_update()
-        )
+        ).scalar_one_or_none()
 
     @classmethod
     def release(cls, session: Session, token_hash: str, attempt: int) -> uuid.UUID | None:

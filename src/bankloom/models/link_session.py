@@ -10,10 +10,12 @@ from sqlalchemy import ForeignKey, Index, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt, OurId
+from bankloom.models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from bankloom.models.item import World
@@ -41,6 +43,7 @@ class LinkSession(Base):
     link_token_sealed: Mapped[str | None]
     link_token_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
+    exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
     @classmethod
@@ -52,13 +55,33 @@ class LinkSession(Base):
 
     @classmethod
     def newest_open(
-        cls, session: Session, world: World, user_id: uuid.UUID | None, limit: int
-    ) -> Sequence[LinkSession]:
-        """Return the newest sessions that this Plaid can still be asked about, of one user or all."""
-        query = select(cls).where(cls.link_token_sealed.is_not(None), cls.world == str(world))
-        if user_id is not None:
-            query = query.where(cls.user_id == user_id)
-        return session.scalars(query.order_by(cls.created_at.desc()).limit(limit)).all()
+        cls,
+        session: Session,
+        world: World,
+        limit: int,
+        *,
+        session_id: uuid.UUID | None,
+        user_id: uuid.UUID | None,
+    ) -> Sequence[Row[LinkSession, str]]:
+        """Return (session, user name) rows that this Plaid can still be asked about.
+
+        First the named session, then the named user's, then those that nothing was exchanged of
+        yet, and the newest first.
+        """
+        likeliest_first = (
+            cls.id.is_not_distinct_from(session_id).desc(),
+            cls.user_id.is_not_distinct_from(user_id).desc(),
+            cls.exchanged_at.is_not(None),
+            cls.created_at.desc(),
+        )
+        askable = (cls.link_token_sealed.is_not(None), cls.world == str(world))
+        query = select(cls, User.name).join(User).where(*askable)
+        return session.execute(query.order_by(*likeliest_first).limit(limit)).all()
+
+    @classmethod
+    def note_exchange(cls, session: Session, session_id: uuid.UUID, at: datetime) -> None:
+        """Record that a public token of this session was exchanged."""
+        session.execute(update(cls).where(cls.id == session_id).values(exchanged_at=at))
 
     @classmethod
     def wipe_old(cls, session: Session, at: datetime) -> None:

@@ -17,8 +17,9 @@ from bankloom.core.errors import (
     PlaidUnreachableError,
     UnknownPublicTokenError,
 )
-from bankloom.models import ExchangeClaim, Item, User
+from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
 from bankloom.services import sync_item
+from bankloom.services.find_linker import refuse_duplicate
 from bankloom.services.store_item import add_tag, put_item, put_what_link_told
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Exchange:
     public_token: str
     product: str
     linker: Linker
+    allow_duplicate: bool = False
 
     @property
     def token_hash(self) -> str:
@@ -63,7 +65,11 @@ class Exchange:
         return self.runtime.keyring.hash(self.public_token)
 
     def claim(self) -> int | None:
-        """Commit the claim; return which attempt this is, or None where another call holds it."""
+        """Commit the claim; return which attempt this is, or None where another call holds it.
+
+        Errors: `DuplicateItemError`, and nothing was claimed. Later attempts do not look for one:
+        an earlier one may have spent the token. Looking under the claim, it can't be a twin's.
+        """
         at = clock.now()
         plaid = self.runtime.settings.plaid
         call_seconds = plaid.connect_timeout_seconds + plaid.read_timeout_seconds
@@ -77,7 +83,10 @@ class Exchange:
                 product=self.product,
                 lease_until=at + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS),
             )
-            return ExchangeClaim.take(session, claim, at)
+            attempt = ExchangeClaim.take(session, claim, at)
+            if attempt == 1 and not self.allow_duplicate:
+                refuse_duplicate(session, self.linker)
+            return attempt
 
     def release(self, attempt: int) -> None:
         """Give the claim back: nothing was spent, and nothing is left of this call."""
@@ -99,6 +108,9 @@ class Exchange:
         try:
             with self.runtime.database.session() as session:
                 self._store(session, told)
+        except UnknownPublicTokenError:  # the Item is another person's: it is theirs, and held
+            self.release(attempt)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the token must not be lost
             self._compensate(attempt, told, error)
         return Linked(told.access_token, told.item_id, self.product)
@@ -134,6 +146,8 @@ class Exchange:
         if self.linker.result:
             put_what_link_told(session, told.item_id, self.linker.result)
         ExchangeClaim.settle(session, self.token_hash, told.item_id, clock.now())
+        if self.linker.session_id:
+            LinkSession.note_exchange(session, self.linker.session_id, clock.now())
         add_tag(session, told.item_id, self.product, self.linker.session_id)
         sync_item.request(session, told.item_id, "exchange")
 
@@ -141,19 +155,20 @@ class Exchange:
         """Undo at Plaid what could not be stored, once a fresh connection proves that it was not.
 
         A connection lost at COMMIT may have committed, or may still be about to: locking the
-        claim waits for that. Where the database can't be asked, the claim stays and is tried
-        again later. Errors: `DatabaseLostError`, unless it was stored.
+        claim waits for that. Where the database can't be asked, or the Item is one that we held
+        before, the claim stays and is tried again later. Errors: `DatabaseLostError`, unless it
+        was stored.
         """
         self.runtime.database.engine.dispose()
         try:
             with self.runtime.database.session() as session:
-                ExchangeClaim.lock(session, self.token_hash)
+                state = ExchangeClaim.lock(session, self.token_hash)
                 item = Item.find(session, told.item_id)
         except SQLAlchemyError:
             raise DatabaseLostError from error
+        if state == ClaimState.DONE:
+            return
         if item is not None:
-            if item.access_token_hash == self.runtime.keyring.hash(told.access_token):
-                return
             raise DatabaseLostError from error
         self.runtime.plaid.item_remove(told.access_token)
         self.release(attempt)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bankloom.core.errors import (
     DuplicateItemError,
     PlaidRefusedError,
     UnknownLinkTokenError,
+    UnknownPublicTokenError,
     UserUnknownError,
 )
 from bankloom.models import Account, LinkSession, User
@@ -16,8 +19,9 @@ from bankloom.services.plaid_errors import GONE
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from bankloom.models import World
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
 
 SESSIONS_ASKED_MAX = 50
+SESSIONS_ASKED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -52,26 +57,27 @@ def named_linker(
     return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
 
 
-def find_linker(
-    runtime: Runtime, public_token: str, named: Linker | None, link_token: str | None
-) -> Linker:
-    """Ask Plaid about the newest open sessions until one knows this public token.
+def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Linker:
+    """Ask Plaid about the open sessions, the likeliest first, until one knows this public token.
 
     Where the caller named the user, that stands even if no session is found (a token of
-    `/sandbox/public_token/create` has none). Errors: `UserUnknownError`, and nothing was spent.
+    `/sandbox/public_token/create` has none), but not against a session of someone else. Errors:
+    `UserUnknownError`, `UnknownPublicTokenError`; nothing was spent.
     """
-    if link_token and named:
-        return replace(named, result=_result(runtime, link_token, public_token))
+    user_id, session_id = (named.user_id, named.session_id) if named else (None, None)
     with runtime.database.session() as session:
-        user_id = named.user_id if named else None
-        known_user = named is None or user_id is not None
-        links = _open_links(session, runtime.plaid.world, user_id) if known_user else ()
-        names = {link.user_id: session.get_one(User, link.user_id).name for link in links}
-    for link in links:
-        token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
-        result = _result(runtime, token, public_token)
+        links = LinkSession.newest_open(
+            session,
+            runtime.plaid.world,
+            SESSIONS_ASKED_MAX,
+            session_id=session_id,
+            user_id=user_id,
+        )
+    for (link, user_name), result in _asked(runtime, links, public_token):
+        if result and named and named.user_name != user_name:
+            raise UnknownPublicTokenError
         if result:
-            return Linker(names[link.user_id], link.user_id, link.id, result)
+            return Linker(user_name, link.user_id, link.id, result)
     if named is None:
         raise UserUnknownError(
             f"None of the {len(links)} newest open Link sessions knows this public token. Repeat "
@@ -80,13 +86,25 @@ def find_linker(
     return named
 
 
-def _open_links(session: Session, world: World, user_id: uuid.UUID | None) -> Sequence[LinkSession]:
-    return LinkSession.newest_open(session, world, user_id, SESSIONS_ASKED_MAX)
+def _asked(
+    runtime: Runtime, links: Sequence[Row[LinkSession, str]], public_token: str
+) -> Iterator[tuple[Row[LinkSession, str], ItemAddResult | None]]:
+    """Give each session with what it tells of the token: the first alone, the others some at a time."""
+    ask = partial(_result, runtime, public_token)
+    yield from zip(links[:1], map(ask, links[:1]), strict=True)
+    with ThreadPoolExecutor(SESSIONS_ASKED_AT_ONCE, "ask-session") as pool:
+        for start in range(1, len(links), SESSIONS_ASKED_AT_ONCE):
+            some = links[start : start + SESSIONS_ASKED_AT_ONCE]
+            yield from zip(some, pool.map(ask, some), strict=True)
 
 
-def _result(runtime: Runtime, link_token: str, public_token: str) -> ItemAddResult | None:
-    """Return what the link token's sessions tell of this public token; None if they don't."""
+def _result(
+    runtime: Runtime, public_token: str, row: Row[LinkSession, str]
+) -> ItemAddResult | None:
+    """Return what a link token's sessions tell of this public token; None if they don't."""
+    link, _ = row
     try:
+        link_token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
         told = runtime.plaid.link_token_get(link_token)
     except PlaidRefusedError as error:
         if error.error_code != "INVALID_LINK_TOKEN":
@@ -96,7 +114,7 @@ def _result(runtime: Runtime, link_token: str, public_token: str) -> ItemAddResu
     return next(matching, None)
 
 
-def refuse_duplicate(runtime: Runtime, linker: Linker) -> None:
+def refuse_duplicate(session: Session, linker: Linker) -> None:
     """Refuse accounts that this person has linked already. Errors: `DuplicateItemError`.
 
     Plaid's advice: compare institution, name and mask before the exchange
@@ -105,10 +123,9 @@ def refuse_duplicate(runtime: Runtime, linker: Linker) -> None:
     institution = linker.result.institution if linker.result else None
     if linker.result is None or linker.user_id is None or institution is None:
         return
-    with runtime.database.session() as session:
-        stored = Account.names_and_masks(
-            session, linker.user_id, institution.institution_id or "", except_in=GONE
-        )
+    stored = Account.names_and_masks(
+        session, linker.user_id, institution.institution_id or "", except_in=GONE
+    )
     linked = {(account.name, account.mask) for account in linker.result.accounts}
     for item_id, name, mask in stored:
         if (name, mask) in linked:

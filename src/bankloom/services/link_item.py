@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
-from bankloom.core.errors import (
-    DuplicateItemError,
-    ExchangeInProgressError,
-    UnknownPublicTokenError,
-)
+from bankloom.core.errors import ExchangeInProgressError, UnknownPublicTokenError
 from bankloom.models import ClaimState, ExchangeClaim, Item
 from bankloom.services.exchange_token import Exchange, Linked
-from bankloom.services.find_linker import Linker, find_linker, named_linker, refuse_duplicate
+from bankloom.services.find_linker import Linker, find_linker, named_linker
 from bankloom.services.open_link import check_products
 from bankloom.services.store_item import add_tag
 
@@ -46,23 +42,14 @@ def exchange(runtime: Runtime, asked: ExchangeRequest) -> Linked:
     answer = _answer_from_record(runtime, token_hash, asked.product, named)
     if answer:
         return answer
-    linker = find_linker(runtime, asked.public_token, named, asked.link_token)
-    wanted = Exchange(runtime, asked.public_token, asked.product, linker)
+    linker = find_linker(runtime, asked.public_token, named)
+    wanted = Exchange(
+        runtime, asked.public_token, asked.product, linker, allow_duplicate=asked.allow_duplicate
+    )
     attempt = wanted.claim()
     if attempt is None:
         raise ExchangeInProgressError
-    if not asked.allow_duplicate:
-        _refuse_duplicate(wanted, attempt)
     return wanted.spend(attempt)
-
-
-def _refuse_duplicate(wanted: Exchange, attempt: int) -> None:
-    """Refuse what this person has linked already; under the claim, so it can't be this very token."""
-    try:
-        refuse_duplicate(wanted.runtime, wanted.linker)
-    except DuplicateItemError:
-        wanted.release(attempt)
-        raise
 
 
 def _answer_from_record(

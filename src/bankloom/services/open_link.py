@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import InvalidProductsError
+from bankloom.core.errors import BankloomError, InvalidProductsError
 from bankloom.models import LinkSession, User
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def create_link_token(runtime: Runtime, user_name: str, products: Sequence[str])
     with runtime.database.session() as session:
         user_id = User.get_or_create(session, user_name).id
     webhook = runtime.settings.webhook_url
-    created = runtime.plaid.link_token_create(str(user_id), [first], others, webhook)
+    try:
+        created = runtime.plaid.link_token_create(str(user_id), [first], others, webhook)
+    except BankloomError:
+        with runtime.database.session() as session:
+            User.forget_if_unused(session, user_id)
+        raise
     token = created.link_token
     with runtime.database.session() as session:
         # Again: while Plaid was asked, a refused exchange may have forgotten the user.

@@ -184,6 +184,7 @@ def create_tables() -> None:
         sa.Column("link_token_sealed", sa.Text(), nullable=True),
         sa.Column("link_token_hash", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("exchanged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
