@@ -1,11 +1,10 @@
-"""`bankloom serve` and `bankloom db`: the first start, the next ones, and what is said when one fails."""
+"""`bankloom serve`: the first start, the next ones, and what is said when one fails."""
 
 from __future__ import annotations
 
 import re
 import socket
 
-import psycopg
 import pytest
 
 from commands import bankloom
@@ -66,13 +65,3 @@ def test_a_wrong_setting_is_one_sentence(
     assert said in ended.stderr
     for secret in ("Traceback", KEY[:12], "hunter2"):
         assert secret not in ended.stderr
-
-
-def test_the_database_opens_read_only(environment: dict[str, str]) -> None:
-    """`db url` prints an address that works; `db psql` hands on arguments and the exit code."""
-    printed = bankloom(environment, "db", "url")
-    assert printed.returncode == 0, printed.stderr
-    with psycopg.connect(printed.stdout.strip()) as reader:
-        assert reader.execute("SELECT * FROM accounts").fetchall() == []
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            reader.execute("SELECT * FROM bankloom.items")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -64,6 +65,25 @@ def test_the_servers_own_reason_is_passed_on(embedded_database_url: str) -> None
     assert "hunter2" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="Connection refused"):
         opened(database_url="postgresql://me:hunter2@127.0.0.1:1/db")
+
+
+def test_several_hosts_are_tried_in_turn(embedded_database_url: str) -> None:
+    """A URL as libpq allows it, with a host that is down before the one that answers."""
+    parts = psycopg.conninfo.conninfo_to_dict(embedded_database_url)
+    login, host = f"{parts['user']}:{parts['password']}", quote(str(parts["host"]), safe="")
+    url = f"postgresql://{login}@127.0.0.1:1,{host}:5432/{parts['dbname']}"
+    with closing(opened(database_url=f"{url}?target_session_attrs=read-write")) as database:
+        with database.session() as session:
+            name = session.scalar(text("SELECT current_database()"))
+        assert name == parts["dbname"]
+
+
+def test_options_of_the_url_are_kept(embedded_database_url: str) -> None:
+    """What a person sets for each session stands beside what we set."""
+    url = f"{embedded_database_url}&options=-c%20statement_timeout%3D77s"
+    with closing(Database(url)) as database, database.session() as session:
+        assert session.scalar(text("SHOW statement_timeout")) == "77s"
+        assert session.scalar(text("SHOW timezone")) == "UTC"
 
 
 def test_a_server_too_old_is_refused(

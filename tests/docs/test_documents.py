@@ -19,7 +19,7 @@ from pydantic import SecretStr
 import bankloom
 from bankloom.cli import app as bankloom_command
 from bankloom.core import errors
-from bankloom.core.db import VIEWS_SCHEMA
+from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
@@ -182,6 +182,18 @@ def test_the_times_are_documented() -> None:
     steps = ", ".join(str(step) for step in retry_policy.NOT_COMPLETE_LADDER_SECONDS)
     last = retry_policy.NOT_COMPLETE_LAST_SECONDS
     assert f"again after {steps} s, then every {last} s" in PIPELINE.read_text()
+
+
+def test_the_connections_are_documented() -> None:
+    """Both pages say how many connections a process may open, as the pool has them."""
+    kept, more, all_of_them = POOL_SIZE, POOL_OVERFLOW, POOL_SIZE + POOL_OVERFLOW
+    configuration, operating = (
+        " ".join(page.read_text().split()) for page in (CONFIGURATION, OPERATING)
+    )
+    assert (
+        f"at most {all_of_them} connections for its sessions ({kept} kept, {more} more"
+    ) in configuration
+    assert f"{all_of_them + 6} connections: {all_of_them} for sessions, 6 for its wor" in operating
 
 
 @pytest.mark.parametrize("state", [*ProductState, *RunStatus])

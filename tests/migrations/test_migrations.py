@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, make_url, text
@@ -104,6 +105,25 @@ def test_a_newer_database_is_refused(database: Database) -> None:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match="newer Bankloom"):
         migrations.upgrade(database)
+    database.close()
+
+
+def test_who_only_looks_needs_the_current_schema(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing, an older and a newer schema are told apart, and left as they are."""
+    with pytest.raises(ConfigurationError, match="no tables of Bankloom"):
+        migrations.require_current(database)
+    migrations.upgrade(database)
+    migrations.require_current(database)
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptDirectory, "get_current_head", lambda _self: "9999")
+        with pytest.raises(ConfigurationError, match=r"older Bankloom .* reads 9999"):
+            migrations.require_current(database)
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match="newer Bankloom"):
+        migrations.require_current(database)
     database.close()
 
 

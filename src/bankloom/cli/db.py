@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-from typing import Annotated
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bankloom import migrations
 from bankloom.core import logs
+from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
-from bankloom.services.reader_role import reader_url
-from bankloom.services.runtime import Runtime
+from bankloom.services.reader_role import reader_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bankloom.core.address import Address
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,17 +30,19 @@ app = typer.Typer(
 )
 
 
+Reset = Annotated[
+    bool, typer.Option("--reset", help="Set a new password; URLs printed before stop working.")
+]
+
+
 @app.command()
-def url() -> None:
+def url(*, reset: Reset = False) -> None:
     """Print a URL for any PostgreSQL client. It holds a password.
 
     The embedded server answers at it while `bankloom serve` or `bankloom worker` runs.
     """
-    runtime = _open()
-    try:
-        typer.echo(reader_url(runtime).render_as_string(hide_password=False))
-    finally:
-        runtime.close()
+    with _opened() as (database, folder):
+        typer.echo(reader_address(database, folder, reset=reset).url)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -40,29 +50,45 @@ def psql(
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed to psql.")] = None,
 ) -> None:
     """Open psql; what follows is handed to it, as in: bankloom db psql -c 'TABLE accounts'."""
-    runtime = _open()
-    try:
-        raise SystemExit(_run_psql(runtime, arguments or []))
-    finally:
-        runtime.close()
+    with _opened() as (database, folder):
+        program = _find_psql(database)
+        reader = reader_address(database, folder)
+        raise SystemExit(_run_psql(program, reader, arguments or []))
 
 
-def _open() -> Runtime:
+@contextmanager
+def _opened() -> Iterator[tuple[Database, Path]]:
+    """Give the database and the data folder: no keyring, and no change of the schema."""
     settings = Settings.read()
     logs.configure("warning")
-    return Runtime.open(settings, migrations.upgraded, any_world=True)
+    with closing(Database.open(settings)) as database:
+        migrations.require_current(database)
+        yield database, settings.data_dir
 
 
-def _run_psql(runtime: Runtime, arguments: list[str]) -> int:
-    embedded = runtime.database.embedded
+def _find_psql(database: Database) -> str:
+    embedded = database.embedded
     program = str(embedded.bin_dir / "psql") if embedded else shutil.which("psql")
     if program is None:
         raise ConfigurationError(
             "psql is not installed. Use `bankloom db url` with another client."
         )
-    target = reader_url(runtime)
+    return program
+
+
+def _run_psql(program: str, reader: Address, arguments: list[str]) -> int:
     # The password goes by the environment: arguments can be read by every user of the machine.
-    environment = {**os.environ, "PGPASSWORD": str(target.password)}
-    without_password = target.set(password=None).render_as_string(hide_password=False)
-    command = [program, without_password, *arguments]
-    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - their psql
+    environment = {**os.environ, "PGPASSWORD": reader.parameters["password"]}
+    command = [program, reader.but(password=None).url, *arguments]
+    with _interrupts_left_to_psql():
+        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - their psql
+
+
+@contextmanager
+def _interrupts_left_to_psql() -> Iterator[None]:
+    """Let Ctrl-C cancel psql's query, not us. An ignored signal would be ignored by psql as well."""
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
-from psycopg.conninfo import make_conninfo
-from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from bankloom.core.address import Address
 from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from bankloom.core.errors import ConfigurationError
 
@@ -48,25 +47,16 @@ class Database:
     """
 
     def __init__(self, url: str, embedded: EmbeddedPostgres | None = None) -> None:
-        try:
-            self.conninfo = make_conninfo(url, options=_OPTIONS, application_name="bankloom")
-            address = make_url(url).set(drivername="postgresql+psycopg")
-        except (psycopg.ProgrammingError, ArgumentError, ValueError):
-            # Without its cause, which quotes the URL with its password.
-            raise ConfigurationError(
-                "BANKLOOM_DATABASE_URL is no PostgreSQL URL. It looks like "
-                "postgresql://USER:PASSWORD@HOST:PORT/NAME, where each special character of the "
-                "password is percent-encoded."
-            ) from None
+        self.address = Address.parse(url)
+        self.conninfo = self.address.but(
+            options=f"{self.address.parameters.get('options', '')} {_OPTIONS}".strip(),
+            application_name="bankloom",
+            connect_timeout=CONNECT_SECONDS,
+            tcp_user_timeout=SILENT_MILLISECONDS,
+        ).conninfo
         self.embedded = embedded
         self.engine = create_engine(
-            address,
-            connect_args={
-                "options": _OPTIONS,
-                "application_name": "bankloom",
-                "connect_timeout": CONNECT_SECONDS,
-                "tcp_user_timeout": SILENT_MILLISECONDS,
-            },
+            "postgresql+psycopg://",  # libpq's URLs say more than SQLAlchemy's: we connect ourselves
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_pre_ping=True,
@@ -75,8 +65,7 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._closed = False
         event.listen(self.engine, "checkin", self._drop_if_closed)
-        if embedded is not None:
-            event.listen(self.engine, "do_connect", self._connect)
+        event.listen(self.engine, "do_connect", self._connect)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -138,16 +127,16 @@ class Database:
         self,
         _dialect: Dialect,
         _record: ConnectionPoolEntry,
-        args: list[Any],
+        _args: list[Any],
         kwargs: dict[str, Any],
     ) -> psycopg.Connection[Any]:
         """Connect; where the embedded server has died, start it again first."""
         try:
-            return psycopg.connect(*args, **kwargs)
+            return psycopg.connect(self.conninfo, **kwargs)
         except psycopg.OperationalError:
             if self.embedded is None or not self._is_back(self.embedded):
                 raise
-            return psycopg.connect(*args, **kwargs)
+            return psycopg.connect(self.conninfo, **kwargs)
 
     @staticmethod
     def _is_back(server: EmbeddedPostgres) -> bool:

@@ -42,6 +42,28 @@ def upgrade(database: Database) -> None:
         pass
 
 
+def require_current(database: Database) -> None:
+    """Refuse a database whose schema is not this version's, for those who only look.
+
+    Errors: `ConfigurationError`; what brings it up to date is a start of the service.
+    """
+    with database.engine.connect() as connection, _reading_explained():
+        _refuse_newer(connection)
+        current = _revision(connection)
+        head = ScriptDirectory.from_config(config(connection)).get_current_head()
+    if current is None:
+        raise ConfigurationError(
+            "There are no tables of Bankloom in this database yet. `bankloom serve` makes them; or "
+            "point BANKLOOM_DATABASE_URL or BANKLOOM_DATA_DIR to the database that you mean."
+        )
+    if current != head:
+        raise ConfigurationError(
+            f"This database was made by an older Bankloom (schema {current}, and this version reads "
+            f"{head}). Start `bankloom serve` of this version once: it brings the database up to "
+            "date. Nothing was changed."
+        )
+
+
 @contextmanager
 def upgraded(database: Database) -> Iterator[Session]:
     """Upgrade, and give a session to look at the outcome before it is committed.
@@ -71,9 +93,13 @@ def config(connection: Connection) -> Config:
     return configuration
 
 
+def _revision(connection: Connection) -> str | None:
+    options = {"version_table_schema": SCHEMA}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
 def _refuse_newer(connection: Connection) -> None:
-    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-    current = context.get_current_revision()
+    current = _revision(connection)
     known = {
         script.revision
         for script in ScriptDirectory.from_config(config(connection)).walk_revisions()
@@ -91,23 +117,40 @@ def _privileges_explained(connection: Connection) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, InsufficientPrivilege) as error:
-        refusal = getattr(error, "orig", error)
-        if not isinstance(refusal, InsufficientPrivilege):
+        if (refusal := _refusal(error)) is None:
             raise
         connection.rollback()
-        raise ConfigurationError(_what_to_grant(connection, str(refusal))) from error
+        raise ConfigurationError(_what_to_grant(connection, refusal)) from error
+
+
+@contextmanager
+def _reading_explained() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if (refusal := _refusal(error)) is None:
+            raise
+        raise ConfigurationError(
+            f"This database role may not read Bankloom's tables ({refusal}). Use the role that "
+            "`bankloom serve` connects as."
+        ) from error
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return the server's own words, if it says that we may not do this."""
+    said = getattr(error, "orig", error)
+    return str(said).partition("\n")[0] if isinstance(said, InsufficientPrivilege) else None
 
 
 def _what_to_grant(connection: Connection, refusal: str) -> str:
     database, role, may_create = connection.execute(text(_WHO_AND_WHERE)).one()
-    said = refusal.partition("\n")[0]
     if may_create:
         return (
             f"The role {role} may not use or change what another role has made in the database "
-            f"{database} ({said}). Connect as the role that started Bankloom there first."
+            f"{database} ({refusal}). Connect as the role that started Bankloom there first."
         )
     return (
         f"The role {role} may not make the schemas that Bankloom needs in the database {database} "
-        f"({said}). Let its owner or an administrator run this once, then start again:\n"
+        f"({refusal}). Let its owner or an administrator run this once, then start again:\n"
         f"  GRANT CREATE ON DATABASE {database} TO {role};"
     )

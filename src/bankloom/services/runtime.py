@@ -38,21 +38,18 @@ class Runtime:
         cls,
         settings: Settings,
         prepare: Callable[[Database], AbstractContextManager[Session]] = Database.session,
-        *,
-        any_world: bool = False,
     ) -> Self:
         """Open everything that the settings name.
 
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
-        Errors: `ConfigurationError`; `WorldMismatchError` unless Items of `any_world` will do.
+        Errors: `ConfigurationError`; `WorldMismatchError`.
         """
         plaid = PlaidClient(settings.plaid)
         database = Database.open(settings)
         try:
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
-                if not any_world:
-                    refuse_other_worlds(session, plaid.world)
+                refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise

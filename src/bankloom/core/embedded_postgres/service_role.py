@@ -3,6 +3,7 @@
 import psycopg
 from psycopg import sql
 
+from bankloom.core import scram
 from bankloom.core.embedded_postgres.errors import RefusedError
 
 ROLE = DATABASE = "bankloom"
@@ -22,10 +23,10 @@ def create_missing(admin_url: str, password: str) -> None:
 
 
 def _create_role(admin: psycopg.Connection, password: str) -> None:
-    """Give the server a verifier, never the password, so that its log cannot hold it."""
-    verifier = admin.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")
     statement = sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD {}")
-    admin.execute(statement.format(sql.Identifier(ROLE), sql.Literal(verifier.decode())))
+    admin.execute(
+        statement.format(sql.Identifier(ROLE), sql.Literal(scram.verifier(admin, ROLE, password)))
+    )
 
 
 def _create_database(admin: psycopg.Connection) -> None:
