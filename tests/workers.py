@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
     from platypus_bank.testing import Running
 
+QUEUES = 3
 START_SECONDS_MAX = 60  # a process imports for a second, and a busy machine makes that many
 
 LEFT_BEHIND = """
@@ -69,7 +70,7 @@ def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerP
     logs = [folder / f"worker-{number}.log" for number in range(count)]
     started = [WorkerProcess(runtime.settings, log) for log in logs]
     try:
-        wait_until(lambda: len(registered(runtime) - known) == 2 * count, START_SECONDS_MAX)
+        wait_until(lambda: len(registered(runtime) - known) == QUEUES * count, START_SECONDS_MAX)
         yield started
     finally:
         for worker in started:
@@ -78,7 +79,7 @@ def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerP
 
 
 def registered(runtime: Runtime) -> set[int]:
-    """Return the ids of the engine's workers: a process has one for Items and one for ticks."""
+    """Return the ids of the engine's workers: a process has one a queue."""
     return {row.id for row in query(runtime, "SELECT id FROM procrastinate_workers")}
 
 
@@ -130,9 +131,9 @@ def tick_now(runtime: Runtime) -> None:
     with runtime.database.session() as session:
         connection = session.connection()
         deferrer = jobs._engine.configure_task(
-            "tick",
+            jobs.TICKS_QUEUE,
             queue=jobs.TICKS_QUEUE,
-            queueing_lock="tick",
+            queueing_lock=jobs.TICKS_QUEUE,
             connection=connection.connection.driver_connection,
         )
         with suppress(AlreadyEnqueued), connection.begin_nested():

@@ -103,7 +103,7 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def _work(self) -> None:
-        """Run the engine's two workers, for Items and for the tick, until either stops."""
+        """Run the engine's workers, one a queue, until any of them stops."""
         database = self._runtime.database
         if database.embedded is not None:
             await asyncio.to_thread(database.embedded.ensure_running)
@@ -116,6 +116,7 @@ class Supervisor:
             self._workers = (
                 self._worker(app, jobs.ITEMS_QUEUE, concurrency),
                 self._worker(app, jobs.TICKS_QUEUE, 1),
+                self._worker(app, jobs.EXCHANGES_QUEUE, 1),
             )
             try:
                 await asyncio.gather(*(self._run(worker) for worker in self._workers))
@@ -123,7 +124,7 @@ class Supervisor:
                 self._workers = ()
 
     async def _run(self, worker: Worker) -> None:
-        """Run one worker; the other leaves with it, and both are registered anew."""
+        """Run one worker; the others leave with it, and all are registered anew."""
         try:
             if not self._stopping.is_set():
                 await worker.run()  # type: ignore[no-untyped-call]  # the engine left it so
@@ -138,6 +139,7 @@ class Supervisor:
             name=f"bankloom-{queue}",
             concurrency=concurrency,
             fetch_job_polling_interval=POLL_SECONDS,
+            listen_notify=queue == jobs.ITEMS_QUEUE,  # the others may wait for a poll
             shutdown_graceful_timeout=LEAVE_SECONDS,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=self._runtime.settings.worker_silent_seconds,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.services import tasks
+from bankloom.services import finish_exchanges
 from harness import serving, settings_for, wait_until
 from scenes import (
     EXCHANGE_PATH,
@@ -339,7 +339,7 @@ def test_an_exchange_that_was_cut_off_is_finished(
     bank.control.changes(new.item_id, added=[{"amount": 5}])
     bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
     assert exchange(api, new.public_token).status_code == 502
-    tasks.housekeeping(runtime)
+    finish_exchanges.now(runtime)
     wait_until(lambda: stored(api))
     assert query(runtime, "SELECT state FROM exchange_claims") == [("done",)]
 

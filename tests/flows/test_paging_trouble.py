@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bankloom.services import sync_item, tasks
+from bankloom.services import sync_item, tick
 from harness import wait_until
 from scenes import (
     SYNC_PATH,
@@ -184,7 +184,7 @@ def test_a_superseded_run_discards_its_work(api: Api, runtime: Runtime, bank: Ru
     assert_equals_ledger(api, bank, item_id)
     ends = query(runtime, "SELECT status FROM sync_runs WHERE superseded_by IS NOT NULL")
     assert ends == [("superseded",)]
-    tasks.housekeeping(runtime)
+    tick.now(runtime, [])
     assert query(runtime, "SELECT * FROM transaction_staging") == []
 
 

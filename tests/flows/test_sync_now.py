@@ -9,7 +9,7 @@ import pytest
 from bankloom.core import clock
 from bankloom.models import SyncRun
 from bankloom.routes import plaid
-from bankloom.services import sync_item, tasks
+from bankloom.services import sync_item, tick
 from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
@@ -149,7 +149,7 @@ def test_what_falls_due_is_synced_unasked(api: Api, runtime: Runtime, bank: Runn
     bank.control.fault(SYNC_PATH, drop=True)
     assert api.sync(item_id)["status"] == "failed"
     query(runtime, "UPDATE item_products SET next_try_at = now()")
-    tasks.housekeeping(runtime)
+    tick.now(runtime, [])
     wait_until(lambda: tags(runtime) == {"transactions": "ready"})
     assert_equals_ledger(api, bank, item_id)
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from bankloom.core import clock
 from bankloom.models import ExchangeClaim, ItemProduct, LinkSession, ProductState, User
-from bankloom.services import end_lost_jobs, jobs, tasks
+from bankloom.services import end_lost_jobs, jobs, tick
 from bankloom.services.exchange_token import Exchange
 from bankloom.services.find_linker import Linker
 from bankloom.services.plaid_messages import TokenExchanged
@@ -112,10 +112,10 @@ def test_two_ticks_that_queue_the_same_items(parts: Runtime, bank: Running) -> N
         with holding_job(parts, then):
             with holding_job(parts, between):
                 make_due(parts, first, between, last)
-                one = start(tasks.housekeeping, parts)
+                one = start(tick.now, parts, [])
                 wait_until(lambda: waiting_for_locks(parts) == 1)
                 make_due(parts, last, then, first)
-                other = start(tasks.housekeeping, parts)
+                other = start(tick.now, parts, [])
                 wait_until(lambda: waiting_for_locks(parts) == 2)
             wait_until(lambda: one.done() or waiting_for_locks(parts) == 2)
         one.result()
@@ -166,12 +166,12 @@ def test_a_job_whose_silent_worker_spoke_again(parts: Runtime, bank: Running) ->
         task_name=row.task_name,
         task_kwargs=row.args,
     )
-    tasks.take_over(parts, job)
+    tick.take_over(parts, job)
     assert runs(parts, item_id) == ["queued"]
-    tasks.take_over(parts, job)
+    tick.take_over(parts, job)
     assert [job.status for job in jobs_of(parts)] == ["todo"]
     query(parts, "DELETE FROM sync_runs")
-    tasks.take_over(parts, job)
+    tick.take_over(parts, job)
     assert runs(parts, item_id) == []
 
 

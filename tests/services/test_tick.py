@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from bankloom.core import clock
 from bankloom.models import SyncRun
-from bankloom.services import tasks
+from bankloom.services import tasks, tick
 from harness import serving, settings_for, wait_until
-from scenes import SYNC_PATH, exchange, holding, newcomer, person, query
+from scenes import EXCHANGE_PATH, SYNC_PATH, exchange, holding, newcomer, person, query
 from workers import (
+    QUEUES,
     ask_for_run,
     jobs_of,
     leave_behind,
@@ -45,7 +46,7 @@ def test_due_items_are_queued_once(parts: Runtime, bank: Running) -> None:
     query(parts, set_due, at=at - timedelta(seconds=1), item_id=due)
     query(parts, set_due, at=at + timedelta(minutes=1), item_id=later)
     for _ in range(3):
-        tasks.housekeeping(parts)
+        tick.now(parts, [])
     assert [job.lock for job in jobs_of(parts)] == [due]
     assert never != due
 
@@ -57,7 +58,7 @@ def test_leftover_staging_is_swept(parts: Runtime, bank: Running) -> None:
         running = SyncRun.begin(session, item_id, clock.now()).id
     for run_id in (running, uuid.uuid4()):
         query(parts, STAGE, run_id=run_id)
-    tasks.housekeeping(parts)
+    tick.now(parts, [])
     assert [row.run_id for row in query(parts, "SELECT run_id FROM transaction_staging")] == [
         running
     ]
@@ -83,13 +84,40 @@ def test_a_row_that_a_living_worker_lost_is_reaped(
     """A worker that lives but whose job's end was lost with a connection keeps no Item locked."""
     assert api is not None
     item_id = store_item(runtime, bank)
-    wait_until(lambda: len(registered(runtime)) == 2)
+    wait_until(lambda: len(registered(runtime)) == QUEUES)
     worker_id = max(registered(runtime))
     leave_behind(runtime, item_id, worker_id)
     ask_for_run(runtime, item_id)
     tick_now(runtime)
     settle(runtime)
     assert "queued" not in runs(runtime, item_id)
+
+
+def test_a_hanging_exchange_does_not_hold_the_tick_up(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """While a cut-off exchange waits for Plaid, what falls due is run all the same."""
+    item_id = store_item(runtime, bank)
+    bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
+    assert exchange(api, newcomer(api, bank, **person()).public_token).status_code == 502
+    with holding(bank, EXCHANGE_PATH) as hold:
+        hold.reached()
+        query(runtime, "UPDATE item_products SET next_try_at = now()")
+        wait_until(lambda: runs(runtime, item_id))
+        settle(runtime)
+    wait_until(lambda: query(runtime, "SELECT state FROM exchange_claims") == [("done",)])
+
+
+def test_a_chore_that_fails_leaves_the_others_to_be_done(parts: Runtime, bank: Running) -> None:
+    """What is due is queued even where something else of the tick is broken."""
+    item_id = store_item(parts, bank)
+    query(parts, "UPDATE item_products SET next_try_at = now()")
+    query(parts, "ALTER TABLE procrastinate_events RENAME TO broken")
+    tick.now(parts, [])
+    query(parts, "ALTER TABLE broken RENAME TO procrastinate_events")
+    query(parts, "DROP TABLE transaction_staging")
+    tick.now(parts, [])
+    assert [job.lock for job in jobs_of(parts)] == [item_id]
 
 
 def test_finished_jobs_leave_no_rows(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -130,12 +158,12 @@ def test_a_soon_due_item_does_not_wait_for_the_tick(
 
 def test_a_pruned_worker_registers_anew(api: Api, runtime: Runtime, bank: Running) -> None:
     """Whoever lost its row (a suspended laptop) is back soon."""
-    wait_until(lambda: len(registered(runtime)) == 2)
+    wait_until(lambda: len(registered(runtime)) == QUEUES)
     known = registered(runtime)
     item_id = store_item(runtime, bank)
     query(runtime, "DELETE FROM procrastinate_workers")
     ask_for_run(runtime, item_id)
-    wait_until(lambda: len(registered(runtime) - known) == 2)
+    wait_until(lambda: len(registered(runtime) - known) == QUEUES)
     assert api.get("/readyz").status_code == 200
     settle(runtime)
     assert runs(runtime, item_id)[-1] in {"synced", "up_to_date"}

@@ -12,7 +12,17 @@ import pytest
 from bankloom.app import open_runtime
 from harness import settings_for, wait_until
 from scenes import SYNC_PATH, holding, query
-from workers import ask_for_run, jobs_of, registered, runs, settle, store_item, tick_now, workers
+from workers import (
+    QUEUES,
+    ask_for_run,
+    jobs_of,
+    registered,
+    runs,
+    settle,
+    store_item,
+    tick_now,
+    workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +115,7 @@ def test_a_frozen_worker_changes_nothing_afterwards(
             frozen.tell(signal.SIGCONT)
             wait_until(lambda: "handed over" in frozen.log.read_text())
             assert (stored(parts), runs(parts, item_id)) == (before, ended)
-            wait_until(lambda: len(registered(parts)) == 4)
+            wait_until(lambda: len(registered(parts)) == 2 * QUEUES)
             ask_for_run(parts, item_id)
             settle(parts)
     assert stored(parts) == before

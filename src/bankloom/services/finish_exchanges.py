@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLAIMS_RETRIED_MAX = 5
-"""How many one tick tries: each may take as long as Plaid's slowest answer."""
+"""How many are tried at a time: each may take as long as Plaid's slowest answer."""
 
 
 def now(runtime: Runtime) -> None:

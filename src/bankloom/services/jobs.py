@@ -19,7 +19,8 @@ _engine = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 SYNC_ITEM = "sync_item"
 ITEMS_QUEUE = "items"
 TICKS_QUEUE = "ticks"
-"""A queue and a slot of its own, so that no number of slow Items holds the tick up."""
+EXCHANGES_QUEUE = "exchanges"
+"""Queues and slots of their own: neither slow Items nor a hanging exchange hold the tick up."""
 
 
 def a_worker_lives(session: Session, silent_seconds: float) -> bool:

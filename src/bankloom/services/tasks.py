@@ -1,54 +1,38 @@
-"""The engine's tasks: `sync_item`, and the tick that finds what is due and mends what broke."""
+"""The engine's tasks: an Item's run, the tick, and the exchanges that were cut off."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import procrastinate
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.models import (
-    ExchangeClaim,
-    Item,
-    ItemProduct,
-    LinkSession,
-    SyncRun,
-    transaction_staging,
-)
-from bankloom.services import end_lost_jobs, finish_exchanges, jobs, sync_item
+from bankloom.services import finish_exchanges, jobs, sync_item, tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from procrastinate import JobContext
-    from procrastinate.jobs import Job
-    from sqlalchemy.orm import Session
 
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 15
-RUNS_KEPT = timedelta(days=30)
-DUE_ITEMS_MAX = 500
-"""How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
-_TICKS_LOCK = 0x7469636B73
-"""The key of an advisory lock: "ticks"."""
 
 
 def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
-    """Return the job engine with its two tasks, over these connections."""
+    """Return the job engine with its tasks, over these connections."""
     app = procrastinate.App(connector=connector)
     app.task(name=jobs.SYNC_ITEM, queue=jobs.ITEMS_QUEUE, pass_context=True)(run_item)
-    on_tick = app.task(name="tick", queue=jobs.TICKS_QUEUE, queueing_lock="tick", pass_context=True)
-    app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(on_tick(tick))
+    for queue, chore in ((jobs.TICKS_QUEUE, on_tick), (jobs.EXCHANGES_QUEUE, on_exchanges)):
+        task = app.task(name=queue, queue=queue, queueing_lock=queue, pass_context=True)(chore)
+        app.periodic(cron=f"* * * * * */{TICK_SECONDS}")(task)
     return app
 
 
@@ -59,49 +43,18 @@ def run_item(context: JobContext, item_id: str) -> None:
     wake_soon(runtime, item_id, sync_item.now(runtime, item_id, should_stop), should_stop)
 
 
-async def tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the engine gives it
-    """Queue what is due, take over from dead workers, finish cut-off exchanges, sweep staging."""
+async def on_tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the engine gives it
+    """Do the tick's chores."""
     runtime = runtime_of(context)
-    silent = runtime.settings.worker_silent_seconds
-    for job in await context.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent):
-        await asyncio.to_thread(take_over, runtime, job)
-    await asyncio.to_thread(end_lost_jobs.now, runtime)
-    await asyncio.to_thread(housekeeping, runtime)
+    silent_seconds = runtime.settings.worker_silent_seconds
+    manager = context.app.job_manager
+    silent = await manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds)
+    await asyncio.to_thread(tick.now, runtime, list(silent))
 
 
-def housekeeping(runtime: Runtime) -> None:
-    """Queue the Items that are due; then what can wait: leftovers, and cut-off exchanges."""
-    at = clock.now()
-    with runtime.database.session() as session:
-        _wait_for_other_ticks(session)
-        for item_id in ItemProduct.due_items(session, at, DUE_ITEMS_MAX):
-            jobs.later(session, item_id)
-    with runtime.database.session() as session:
-        _wait_for_other_ticks(session)
-        transaction_staging.sweep(session)
-        LinkSession.wipe_old(session, at)
-        SyncRun.forget_old(session, at - RUNS_KEPT)
-        ExchangeClaim.wipe_old(session, at)
-    finish_exchanges.now(runtime)
-
-
-def _wait_for_other_ticks(session: Session) -> None:
-    """Let one tick's commit at a time lock many rows: two could meet them in different orders."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TICKS_LOCK})
-
-
-def take_over(runtime: Runtime, job: Job) -> None:
-    """End the job whose worker died, and in the same commit ask for a new run of its Item.
-
-    The job is never put back: that would fail on the unique queueing lock if another waits
-    already, and the one that waits does the same work.
-    """
-    item_id = str(job.task_kwargs.get("item_id")) if job.task_name == jobs.SYNC_ITEM else ""
-    with runtime.database.session() as session:
-        item = Item.lock(session, item_id)  # first: who waits for an Item must not hold jobs
-        if jobs.end_lost(session, job.id) and item is not None:
-            log.warning("Item %s: its worker fell silent, another takes over", item_id)
-            sync_item.request(session, item_id, "takeover")
+def on_exchanges(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - as above
+    """Finish the exchanges that were cut off."""
+    finish_exchanges.now(runtime_of(context))
 
 
 def wake_soon(

@@ -1,0 +1,90 @@
+"""The tick: queues what is due, takes over from dead workers, sweeps. Whatever was missed, it mends."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import text
+
+from bankloom.core import clock
+from bankloom.models import (
+    ExchangeClaim,
+    Item,
+    ItemProduct,
+    LinkSession,
+    SyncRun,
+    transaction_staging,
+)
+from bankloom.services import end_lost_jobs, jobs, sync_item
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from procrastinate.jobs import Job
+    from sqlalchemy.orm import Session
+
+    from bankloom.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+RUNS_KEPT = timedelta(days=30)
+DUE_ITEMS_MAX = 500
+"""How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
+_TICKS_LOCK = 0x7469636B73
+"""The key of an advisory lock: "ticks"."""
+
+
+def now(runtime: Runtime, silent: Sequence[Job]) -> None:
+    """Do every chore; one that fails leaves the others to be done, and is tried at the next tick."""
+    for job in silent:
+        _try(partial(take_over, runtime, job))
+    for chore in (end_lost_jobs.now, queue_due, sweep):
+        _try(partial(chore, runtime))
+
+
+def _try(chore: Callable[[], None]) -> None:
+    try:
+        chore()
+    except Exception:
+        log.exception("A chore of the tick failed; the next tick tries it again")
+
+
+def queue_due(runtime: Runtime) -> None:
+    """Queue the Items that are due."""
+    with runtime.database.session() as session:
+        _wait_for_other_ticks(session)
+        for item_id in ItemProduct.due_items(session, clock.now(), DUE_ITEMS_MAX):
+            jobs.later(session, item_id)
+
+
+def sweep(runtime: Runtime) -> None:
+    """Delete what is left over, and what has served its time."""
+    at = clock.now()
+    with runtime.database.session() as session:
+        _wait_for_other_ticks(session)
+        transaction_staging.sweep(session)
+        LinkSession.wipe_old(session, at)
+        SyncRun.forget_old(session, at - RUNS_KEPT)
+        ExchangeClaim.wipe_old(session, at)
+
+
+def _wait_for_other_ticks(session: Session) -> None:
+    """Let one tick's commit at a time lock many rows: two could meet them in different orders."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TICKS_LOCK})
+
+
+def take_over(runtime: Runtime, job: Job) -> None:
+    """End the job whose worker died, and in the same commit ask for a new run of its Item.
+
+    The job is never put back: that would fail on the unique queueing lock if another waits
+    already, and the one that waits does the same work.
+    """
+    item_id = str(job.task_kwargs.get("item_id")) if job.task_name == jobs.SYNC_ITEM else ""
+    with runtime.database.session() as session:
+        item = Item.lock(session, item_id)  # first: who waits for an Item must not hold jobs
+        if jobs.end_lost(session, job.id) and item is not None:
+            log.warning("Item %s: its worker fell silent, another takes over", item_id)
+            sync_item.request(session, item_id, "takeover")
