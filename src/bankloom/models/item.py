@@ -34,7 +34,9 @@ class Item(Base):
     """One login at one Institution; `item_id` is Plaid's.
 
     `run_id` and `token_generation` are the fence: a commit that changes the Item locks this row
-    and finds both as it read them, or discards its work.
+    and finds both as it read them, or discards its work. `reported_error_code` is Plaid's last
+    word on the Item itself; `error_code` is how the Item is, all told: only
+    `services/item_health.py` writes the two.
     """
 
     __tablename__ = "items"
@@ -51,6 +53,7 @@ class Item(Base):
     run_id: Mapped[uuid.UUID | None]
     webhook_url: Mapped[str | None]
     consent_expires_at: Mapped[datetime | None]
+    reported_error_code: Mapped[str | None]
     error_code: Mapped[str | None]
     described_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

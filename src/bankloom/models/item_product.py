@@ -104,6 +104,12 @@ class ItemProduct(Base):
         return tags
 
     @classmethod
+    def error_codes(cls, session: Session, item_id: str) -> Sequence[str]:
+        """Return the codes of the errors that the Item's tags are in."""
+        codes = select(cls.error_code).where(cls.item_id == item_id)
+        return [code for code in session.scalars(codes) if code]
+
+    @classmethod
     def make_due(
         cls, session: Session, item_id: str, at: datetime, *, even_without_consent: bool = False
     ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
+from bankloom.services import item_health
 from bankloom.services.plaid_errors import Remedy, remedy
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ _NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError)
 
 
 def now(run: Run) -> None:
-    """Describe the Item once after it was linked, and again when our webhook URL has changed.
+    """Describe the Item once after it was linked; look again if it is not well, or our webhook moved.
 
     None of it is worth making the money wait: what Plaid does not answer is asked at the next run.
     """
     webhook = run.runtime.settings.webhook_url
-    if run.item.described_at is not None and run.item.webhook_url == webhook:
+    if _is_well(run.item) and run.item.webhook_url == webhook:
         return
     told = _ask(run)
     if told is None:
@@ -39,9 +40,13 @@ def now(run: Run) -> None:
         item = session.get_one(Item, run.item.item_id)
         item.institution_id = told.institution_id or item.institution_id
         item.consent_expires_at = told.consent_expiration_time
-        item.error_code = told.error.error_code if told.error else None
         item.webhook_url = registered
         item.described_at = clock.now() if is_final else None
+        item_health.note_answer(session, item.item_id, told)
+
+
+def _is_well(item: Item) -> bool:
+    return item.described_at is not None and item.error_code is None
 
 
 def _ask(run: Run) -> PlaidItem | None:
@@ -69,7 +74,7 @@ def _register(run: Run, item: PlaidItem, webhook: str | None) -> str | None:
 
 def _institution(run: Run, item: PlaidItem) -> tuple[Institution | None, bool]:
     """Describe the institution, if Plaid does; say whether it is of no use to ask again."""
-    if item.institution_id is None:
+    if item.institution_id is None or run.item.described_at is not None:
         return None, True
     at = clock.now()
     try:

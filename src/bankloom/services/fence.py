@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.services.runtime import Runtime
-    from bankloom.services.settle_run import Outcome
+    from bankloom.services.settle_run import Outcomes
 
 
 class SupersededError(BankloomError):
@@ -48,7 +48,7 @@ class Run:
     tags: list[ItemProduct]
     leases: dict[str, datetime]
     should_stop: Callable[[], bool]
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: Outcomes = field(default_factory=dict)
 
     @contextmanager
     def hold(self) -> Iterator[Session]:

@@ -73,6 +73,9 @@ _BY_CODE = {
 }
 
 
+FOR_THE_PERSON = frozenset({Remedy.RELINK, Remedy.CONSENT_NEEDED})
+"""What only the person can mend, at Link."""
+
 _NEEDS_A_PERSON = (RebuildTooLargeError, ConfigurationError, WorldMismatchError)
 
 
@@ -85,6 +88,11 @@ GONE = frozenset(
     }
 )
 """Errors of an Item that no update mode repairs: the person links the bank anew."""
+
+
+def remedy_of_code(error_code: str) -> Remedy:
+    """Say what to do about one of Plaid's error codes, as far as the code alone tells."""
+    return _BY_CODE.get(error_code, Remedy.PERMANENT)
 
 
 def remedy(error: BankloomError) -> Remedy:

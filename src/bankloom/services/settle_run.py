@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, PlaidRefusedError
-from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
-from bankloom.services import retry_policy
-from bankloom.services.plaid_errors import Remedy, remedy
+from bankloom.models import ItemProduct, ProductState, RunStatus, SyncRun
+from bankloom.services import item_health, retry_policy
+from bankloom.services.plaid_errors import FOR_THE_PERSON, Remedy, remedy
 from bankloom.services.sync_transactions import NOT_READY
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ class Outcome:
     values: dict[str, Any]
 
 
+Outcomes = dict[str, Outcome]
+"""How the products of a run have ended so far, by product."""
+
+
 def transactions_applied(
     run: Run, session: Session, tag: ItemProduct, update: Update, applied: Applied
-) -> None:
-    """Settle the transactions in the very commit that applies them."""
+) -> Outcomes:
+    """Settle the transactions in the very commit that applies them; return the run's outcomes."""
     not_ready, complete = update.status == NOT_READY, update.is_complete
     if complete:
         wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
@@ -56,17 +60,17 @@ def transactions_applied(
     )
     pulled = {"pages": len(update.page_rows), "rows_pulled": sum(update.page_rows)}
     status = _success_status(applied, not_ready=not_ready)
-    _tell(run, session, [tag], Outcome(status, pulled | applied._asdict()))
+    return _tell(run, session, [tag], Outcome(status, pulled | applied._asdict()))
 
 
-def accounts_only(run: Run, session: Session, tag: ItemProduct) -> None:
-    """Settle a product of which only the Item's accounts and balances are kept so far."""
+def accounts_only(run: Run, session: Session, tag: ItemProduct) -> Outcomes:
+    """Settle a product of which only accounts and balances are kept; return the run's outcomes."""
     consented = tag.state != ProductState.CONSENT_NEEDED
     interval = run.runtime.settings.sync_interval_seconds
     wait = retry_policy.after_success(interval) if consented else None
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     _succeed(run, session, tag, wait, state=state)
-    _tell(run, session, [tag], Outcome(RunStatus.UP_TO_DATE, {}))
+    return _tell(run, session, [tag], Outcome(RunStatus.UP_TO_DATE, {}))
 
 
 def nothing_due(run: Run) -> None:
@@ -79,7 +83,6 @@ def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
     """Write on the tags what went wrong and when to try again."""
     what, reason = remedy(error), reason_of(error)
     log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
-    in_link = what in {Remedy.RELINK, Remedy.CONSENT_NEEDED}
     with run.hold() as session:
         ItemProduct.lock(session, run.item.item_id)
         for tag in tags:
@@ -87,10 +90,10 @@ def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
             state = _STATES.get(what, ProductState.FAILING)
             ItemProduct.note(session, tag, state=state, failures=tag.failures + 1, **reason)
             _move_lease(run, session, tag, wait)
-        if what is Remedy.RELINK:
-            session.get_one(Item, run.item.item_id).error_code = reason["error_code"]
-        status = RunStatus.NEEDS_RELINK if in_link else RunStatus.FAILED
-        _tell(run, session, tags, Outcome(status, reason))
+        item_health.note_failure(session, run.item.item_id, reason["error_code"])
+        status = RunStatus.NEEDS_RELINK if what in FOR_THE_PERSON else RunStatus.FAILED
+        outcomes = _tell(run, session, tags, Outcome(status, reason))
+    run.outcomes = outcomes
 
 
 _STATES = {
@@ -120,7 +123,7 @@ def _succeed(
     nothing_wrong = {"failures": 0, "error_code": None, "error_message": None, "request_id": None}
     ItemProduct.note(session, tag, last_success_at=clock.now(), **nothing_wrong, **values)
     _move_lease(run, session, tag, wait)
-    session.get_one(Item, tag.item_id).error_code = None
+    item_health.derive(session, tag.item_id)
 
 
 def _move_lease(run: Run, session: Session, tag: ItemProduct, wait: timedelta | None) -> None:
@@ -135,12 +138,18 @@ def _success_status(applied: Applied, *, not_ready: bool) -> RunStatus:
     return RunStatus.SYNCED if any(applied) else RunStatus.UP_TO_DATE
 
 
-def _tell(run: Run, session: Session, tags: list[ItemProduct], outcome: Outcome) -> None:
-    """Keep the outcome; with the last product's, in the same commit, the run ends."""
-    run.outcomes |= {tag.product: outcome for tag in tags}
-    if len(run.outcomes) < len(run.tags):
-        return
-    outcomes = list(run.outcomes.values()) or [outcome]
+def _tell(run: Run, session: Session, tags: list[ItemProduct], outcome: Outcome) -> Outcomes:
+    """Return the run's outcomes with this one; with the last product's, in this commit, it ends.
+
+    The run keeps them only once the commit is through: what was rolled back has not ended.
+    """
+    outcomes = run.outcomes | {tag.product: outcome for tag in tags}
+    if len(outcomes) >= len(run.tags):
+        _end(run, session, list(outcomes.values()) or [outcome])
+    return outcomes
+
+
+def _end(run: Run, session: Session, outcomes: list[Outcome]) -> None:
     worst = min(outcomes, key=lambda one: _WORST_FIRST.index(one.status))
     values: dict[str, Any] = {}
     for one in (*outcomes, worst):

@@ -95,12 +95,14 @@ def _bring_up_to_date(run: Run, tag: ItemProduct, known_accounts: set[str]) -> N
     """Pull what is new of a product; its rows, its cursor and its end are one commit."""
     if tag.product != TRANSACTIONS:
         with run.hold() as session:
-            settle_run.accounts_only(run, session, tag)
+            outcomes = settle_run.accounts_only(run, session, tag)
+        run.outcomes = outcomes
         return
     update = sync_transactions.pull(run, tag, known_accounts)
     with run.hold() as session:
         applied = sync_transactions.apply(run, session, tag, update)
-        settle_run.transactions_applied(run, session, tag, update, applied)
+        outcomes = settle_run.transactions_applied(run, session, tag, update, applied)
+    run.outcomes = outcomes
 
 
 def _try(run: Run, tags: list[ItemProduct], work: Callable[[], None]) -> bool:

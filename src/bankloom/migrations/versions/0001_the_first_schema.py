@@ -156,6 +156,7 @@ def create_tables() -> None:
         sa.Column("run_id", sa.UUID(), nullable=True),
         sa.Column("webhook_url", sa.Text(), nullable=True),
         sa.Column("consent_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reported_error_code", sa.Text(), nullable=True),
         sa.Column("error_code", sa.Text(), nullable=True),
         sa.Column("described_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
