@@ -22,6 +22,7 @@ from scenes import (
     person,
     purchases,
     query,
+    sandbox_public_token,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ def query_statuses(api: Api, item_id: str) -> list[tuple[str]]:
 
 def test_two_exchanges_at_once_for_a_person_nobody_knew(api: Api, bank: Running) -> None:
     """Two products at the same moment, for a user_id that comes up for the first time."""
-    link_token = api.link_token("known", ["transactions", "liabilities"])
-    public_token = go_through_link(bank, link_token, **person())
+    public_token = sandbox_public_token(bank)
     with holding(bank, EXCHANGE_PATH) as hold, background() as start:
         calls = [
             start(exchange, api, public_token, product, user_id="newcomer")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -125,6 +126,25 @@ def test_a_busy_child_of_a_dead_server_does_not_stop_a_restart(
         server.ensure_running()
         assert answers(server.url)
         assert isinstance(query.exception(), psycopg.OperationalError)
+
+
+def test_an_interrupted_starter_leaves_no_server(data_dir: Path, servers: Servers) -> None:
+    """A Ctrl-C that comes before the caller holds the started server still ends it."""
+    ended = subprocess.run(
+        [sys.executable, "-c", STARTER, str(data_dir)], check=False, capture_output=True, timeout=60
+    )
+    assert b"KeyboardInterrupt" in ended.stderr
+    assert starts_in_log(data_dir) == 1
+    wait_until(lambda: not servers())
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from bankloom.core.embedded_postgres import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), durable=False).start()
+raise KeyboardInterrupt
+"""
 
 
 def test_a_server_in_recovery_is_waited_for(data_dir: Path, servers: Servers) -> None:

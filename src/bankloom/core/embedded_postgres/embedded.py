@@ -1,5 +1,6 @@
 """Joins the server of a data folder, starting it where needed, and leaves it."""
 
+import atexit
 import os
 import threading
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ class EmbeddedPostgres:
             self.start()
 
     def stop(self) -> None:
-        """Leave the server; the last user out stops it."""
+        """Leave the server; the last user out stops it. The end of the process does the same."""
+        atexit.unregister(self.stop)
         with self._mutex:
             if self._membership is None:
                 return
@@ -115,6 +117,7 @@ class EmbeddedPostgres:
                 self._shut_down_if_unused()
                 raise
             if self._membership is None:
+                atexit.register(self.stop)  # for a Ctrl-C before the caller holds what was started
                 self._membership = locks.share(self._folder.users_lock)
 
     def _prepare(self, programs: Programs) -> "_Started":
