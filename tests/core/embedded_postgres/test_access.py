@@ -129,11 +129,13 @@ def test_our_surroundings_do_not_reach_the_server(
 ) -> None:
     """Settings for other PostgreSQL servers change nothing, and nothing is printed."""
     program = f"""
+import os
 from pathlib import Path
 from bankloom.core.embedded_postgres import EmbeddedPostgres
 import psycopg
 server = EmbeddedPostgres(Path({str(data_dir)!r})).start()
 psycopg.connect(server.url).close()
+os._exit(0)  # the server is to be looked at
 """
     surroundings = {
         "PGPORT": "1",
