@@ -60,6 +60,34 @@ def test_nothing_is_lost_or_doubled(api: Api, bank: Running, item_id: str) -> No
     assert len(bank.control.calls(SYNC_PATH)) == 3
 
 
+@pytest.mark.parametrize(
+    "message", ["Cursor not associated with access_token", "cursor is invalid", "no such page"]
+)
+def test_whatever_words_refuse_the_cursor(
+    api: Api, bank: Running, item_id: str, message: str
+) -> None:
+    """No words of Plaid's for a cursor that it does not take are a dead end."""
+    gone = vanish(bank, item_id, 3)
+    refusal = {"error_type": "INVALID_INPUT", "error_code": "INVALID_FIELD"}
+    bank.control.fault(SYNC_PATH, error={**refusal, "error_message": message})
+    assert api.sync(item_id)["transactions_synced"] == 1
+    assert not gone & stored(api).keys()
+    assert_equals_ledger(api, bank, item_id)
+
+
+def test_a_rebuild_that_is_refused_is_not_repeated_at_once(
+    api: Api, runtime: Runtime, bank: Running, item_id: str
+) -> None:
+    """One run rebuilds once; what refuses the empty cursor as well is not the cursor's fault."""
+    refusal = {"error_type": "INVALID_REQUEST", "error_code": "INVALID_FIELD"}
+    bank.control.fault(SYNC_PATH, error=refusal, times=0)
+    assert api.sync(item_id)["error"]["code"] == "INVALID_FIELD"
+    assert [call["cursor"] == "" for call in bank.control.calls(SYNC_PATH)] == [False, True]
+    assert query(runtime, "SELECT next_try_at FROM item_products") == [(None,)]
+    bank.control.clear_faults()
+    assert api.sync(item_id)["status"] == "up_to_date"
+
+
 def test_what_plaid_no_longer_has_is_tombstoned(api: Api, bank: Running, item_id: str) -> None:
     """After a complete rebuild what Plaid did not return is listed no more, and counted."""
     gone = vanish(bank, item_id, 3)

@@ -17,7 +17,7 @@ from bankloom.core.errors import (
     WorldMismatchError,
 )
 from bankloom.core.keyring import SealBrokenError
-from bankloom.services.plaid_errors import FOREIGN_CURSOR, Remedy, remedy
+from bankloom.services.plaid_errors import Remedy, remedy, remedy_of_pull
 
 PLAIDS_PAGES = {
     Remedy.RETRY: """
@@ -73,11 +73,45 @@ def test_plaids_errors(error: str, expected: Remedy) -> None:
     assert remedy(refusal(error)) is expected
 
 
-def test_a_foreign_cursor_is_rebuilt() -> None:
-    """Of INVALID_FIELD, only the message tells a foreign cursor from a bug of ours."""
-    assert remedy(refusal("INVALID_REQUEST/INVALID_FIELD", FOREIGN_CURSOR)) is Remedy.REBUILD
-    assert remedy(refusal("INVALID_INPUT/INVALID_FIELD", FOREIGN_CURSOR)) is Remedy.REBUILD
-    assert remedy(refusal("INVALID_REQUEST/INVALID_FIELD")) is Remedy.PERMANENT
+@pytest.mark.parametrize(
+    "message",
+    [
+        "cursor not associated with access_token",
+        "Cursor not associated with access_token",
+        "the provided cursor is invalid",
+        "CURSOR_EXPIRED",
+    ],
+)
+@pytest.mark.parametrize(
+    "error",
+    ["INVALID_REQUEST/INVALID_FIELD", "INVALID_INPUT/INVALID_FIELD", "INVALID_INPUT/BRAND_NEW"],
+)
+def test_a_refusal_that_blames_the_cursor_is_rebuilt(error: str, message: str) -> None:
+    """Plaid documents neither code nor words for a cursor that it does not take."""
+    assert remedy(refusal(error, message)) is Remedy.REBUILD
+    assert remedy_of_pull(refusal(error, message), "sent") is Remedy.REBUILD
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("RATE_LIMIT_EXCEEDED/TRANSACTIONS_SYNC_LIMIT", Remedy.RETRY),
+        ("ITEM_ERROR/ITEM_LOGIN_REQUIRED", Remedy.RELINK),
+        ("TRANSACTIONS_ERROR/TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION", Remedy.RESTART_LOOP),
+    ],
+)
+def test_a_known_error_may_speak_of_the_cursor(error: str, expected: Remedy) -> None:
+    """Words never decide over a code of the table."""
+    assert remedy(refusal(error, "start again at the first cursor")) is expected
+    assert remedy_of_pull(refusal(error, "start again at the first cursor"), "sent") is expected
+
+
+def test_an_invalid_field_beside_a_cursor_is_rebuilt() -> None:
+    """Where a cursor was sent it is the likely one; without, it is a bug of ours."""
+    invalid_field = refusal("INVALID_REQUEST/INVALID_FIELD")
+    assert remedy_of_pull(invalid_field, "sent") is Remedy.REBUILD
+    assert remedy_of_pull(invalid_field, "") is Remedy.PERMANENT
+    assert remedy_of_pull(refusal("INVALID_REQUEST/MISSING_FIELDS"), "sent") is Remedy.PERMANENT
 
 
 @given(

@@ -31,8 +31,6 @@ class Remedy(enum.Enum):
     PERMANENT = "an operator must look at it"
 
 
-FOREIGN_CURSOR = "cursor not associated with access_token"
-
 _BY_TYPE = {
     "RATE_LIMIT_EXCEEDED": Remedy.RETRY,
     "API_ERROR": Remedy.RETRY,
@@ -99,7 +97,22 @@ def remedy(error: BankloomError) -> Remedy:
     """Say what to do about a failed try, whether Plaid refused it or something of ours broke."""
     if not isinstance(error, PlaidRefusedError):
         return Remedy.PERMANENT if isinstance(error, _NEEDS_A_PERSON) else Remedy.RETRY
-    if error.error_code == "INVALID_FIELD" and FOREIGN_CURSOR in error.message:
-        return Remedy.REBUILD
     by_type = _BY_TYPE.get(error.error_type, Remedy.PERMANENT)
-    return _BY_CODE.get(error.error_code, by_type)
+    what = _BY_CODE.get(error.error_code, by_type)
+    return Remedy.REBUILD if what is Remedy.PERMANENT and _names_cursor(error) else what
+
+
+def remedy_of_pull(error: PlaidRefusedError, cursor: str) -> Remedy:
+    """Say what to do about a refusal of `/transactions/sync` that was sent this cursor.
+
+    Plaid documents no error for a cursor that it does not take. Seen is INVALID_FIELD; of the
+    fields that we send, the cursor alone differs from one call to the next.
+    """
+    what = remedy(error)
+    is_cursors_fault = cursor != "" and error.error_code == "INVALID_FIELD"
+    return Remedy.REBUILD if is_cursors_fault and what is Remedy.PERMANENT else what
+
+
+def _names_cursor(error: PlaidRefusedError) -> bool:
+    """Say whether Plaid blames the cursor, in whatever words: those in use are not documented."""
+    return "cursor" in error.message.lower()

@@ -17,7 +17,7 @@ from bankloom.core.errors import (
 from bankloom.models import Account, ItemProduct
 from bankloom.models import transaction_staging as staging
 from bankloom.services.plaid_client import decode_account, decode_transaction
-from bankloom.services.plaid_errors import Remedy, remedy
+from bankloom.services.plaid_errors import Remedy, remedy_of_pull
 from bankloom.services.sync_accounts import account_values, unknown_account_values
 
 if TYPE_CHECKING:
@@ -56,18 +56,19 @@ class Update:
 def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
     """Stage every page since the tag's cursor; nobody sees any of it yet.
 
-    The loop starts again on a mutation, and from nothing on a foreign cursor. Errors: what the
-    client raises, `SupersededError`, `StoppedError`.
+    The loop starts again on a mutation, and once from nothing on a cursor that Plaid does not take.
+    Errors: what the client raises, `SupersededError`, `StoppedError`.
     """
     rebuild = _holds_rows_without_cursor(tag)
     for _ in range(LOOP_RESTARTS_MAX):
+        update = Update(rebuild)
         try:
-            return _pull_once(run, tag, Update(rebuild), known_accounts)
+            return _pull_once(run, tag, update, known_accounts)
         except PlaidRefusedError as error:
-            what = remedy(error)
+            what = remedy_of_pull(error, update.cursor)
             if what is Remedy.REBUILD and not rebuild:
                 rebuild = True
-                log.warning("Item %s: Plaid does not know the cursor, rebuilding", tag.item_id)
+                log.warning("Item %s: rebuilding, for Plaid says %s", tag.item_id, error.message)
             elif what is not Remedy.RESTART_LOOP:
                 raise
     raise _never_still()
