@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+FORGOTTEN_AT_ONCE_MAX = 5000
+"""A tick that has much to forget, after a long rest, must not hold up what it is for."""
+
+
 class RunStatus(enum.StrEnum):
     """How a run stands or ended."""
 
@@ -46,6 +50,7 @@ class SyncRun(Base):
             postgresql_where=text("status = 'queued'"),
         ),
         Index("sync_runs_item_idx", "item_id", text("requested_at DESC")),
+        Index("sync_runs_finished_idx", "finished_at"),
     )
 
     id: Mapped[OurId]
@@ -143,5 +148,6 @@ class SyncRun(Base):
 
     @classmethod
     def forget_old(cls, session: Session, before: datetime) -> None:
-        """Delete the runs that ended before an instant."""
-        session.execute(delete(cls).where(cls.finished_at < before))
+        """Delete the runs that ended before an instant, the oldest first, a bounded number at a time."""
+        old = select(cls.id).where(cls.finished_at < before).order_by(cls.finished_at)
+        session.execute(delete(cls).where(cls.id.in_(old.limit(FORGOTTEN_AT_ONCE_MAX))))

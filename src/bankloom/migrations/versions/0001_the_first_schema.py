@@ -363,6 +363,9 @@ def create_tables() -> None:
         schema="bankloom",
     )
     op.create_index(
+        "sync_runs_finished_idx", "sync_runs", ["finished_at"], unique=False, schema="bankloom"
+    )
+    op.create_index(
         "sync_runs_queued_idx",
         "sync_runs",
         ["item_id"],
