@@ -151,15 +151,19 @@ def test_an_unchanged_modification_is_nothing(api: Api, bank: Running) -> None:
 
 
 def test_a_transaction_of_an_unknown_account(api: Api, bank: Running) -> None:
-    """An account that only the transactions name is made up until Plaid describes it."""
+    """It is listed when, and only when, Plaid's own list of accounts has it; its rows are at once."""
     item_id = linked(api, bank)
+    known = api.accounts()[0]["account_id"]
     bank.control.script(
         item_id, [{"added": [{"transaction_id": "t1", "account_id": "elsewhere"}], "accounts": []}]
     )
-    assert api.sync(item_id)["status"] == "synced"
-    assert stored(api, account_id="elsewhere").keys() == {"t1"}
+    for status in ("synced", "up_to_date"):
+        assert api.sync(item_id)["status"] == status
+        assert stored(api, account_id="elsewhere").keys() == {"t1"}
+        assert {row["account_id"] for row in api.accounts()} == {known}
     bank.control.accounts(item_id, upsert=[{"account_id": "elsewhere", "name": "Elsewhere"}])
     assert api.sync(item_id)["status"] == "up_to_date"
+    assert {row["account_id"] for row in api.accounts()} == {known, "elsewhere"}
     assert "Elsewhere" in {row["name"] for row in api.accounts()}
 
 

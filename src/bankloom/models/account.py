@@ -29,7 +29,7 @@ class Account(Base):
     Balances are in the account's own currency and keep Plaid's digits and sign: for credit and
     loan accounts a positive `current` is what is owed (spec `AccountBalance`). `described_at` is
     when Plaid's `/accounts/get` last told of it; None for a stub, made because Link or a
-    transaction named it first.
+    transaction named it first. `closed_at` is since when Plaid has not listed it.
     """
 
     __tablename__ = "accounts"
@@ -85,12 +85,22 @@ class Account(Base):
             )
 
     @classmethod
-    def put_stubs(cls, session: Session, item_id: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert accounts that were named before Plaid described them; keep those that are there."""
+    def put_stubs(
+        cls,
+        session: Session,
+        item_id: str,
+        rows: Sequence[dict[str, Any]],
+        *,
+        closed_at: datetime | None = None,
+    ) -> None:
+        """Insert accounts that were named before Plaid described them; keep those that are there.
+
+        `closed_at` is for those that `/accounts/get`, when it was asked, did not list.
+        """
         if rows:
             session.execute(
                 insert(cls)
-                .values([{**row, "item_id": item_id} for row in rows])
+                .values([{**row, "item_id": item_id, "closed_at": closed_at} for row in rows])
                 .on_conflict_do_nothing()
             )
 

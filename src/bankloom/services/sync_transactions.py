@@ -195,7 +195,8 @@ def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> stagi
     if staging.staged_counts(session, run.id) != [rows for rows in update.page_rows if rows]:
         raise StagingIncompleteError
     at = clock.now()
-    Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()))
+    # This run has asked for the accounts, and these were not among them.
+    Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()), closed_at=at)
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
     applied = staging.apply_staged(session, run.id, at)
     if not ItemProduct.move_cursor(session, tag, _next_cursor(tag, update), update.status):
