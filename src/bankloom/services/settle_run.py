@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from bankloom.models.transaction_staging import Applied
+    from bankloom.models.transaction_merge import Applied
     from bankloom.services.fence import Run
     from bankloom.services.sync_transactions import Update
 

@@ -16,6 +16,8 @@ from bankloom.core.errors import (
 )
 from bankloom.models import Account, ItemProduct
 from bankloom.models import transaction_staging as staging
+from bankloom.models.transaction_merge import apply_staged
+from bankloom.models.transaction_rebuild import missing_since_rebuild, tombstone_missing
 from bankloom.services.plaid_client import decode_account, decode_transaction
 from bankloom.services.plaid_errors import Remedy, remedy_of_pull
 from bankloom.services.sync_accounts import account_values, unknown_account_values
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
     from sqlalchemy.orm import Session
 
+    from bankloom.models.transaction_merge import Applied
     from bankloom.services.fence import Run
     from bankloom.services.plaid_messages import SyncPage
 
@@ -187,7 +190,7 @@ def _stubs(unknown: set[str], described: list[Raw]) -> dict[str, dict[str, Any]]
     return stubs
 
 
-def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> staging.Applied:
+def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> Applied:
     """Merge the staged pages and move the cursor, in this session's commit.
 
     Errors: `StagingIncompleteError`, `RebuildTooLargeError`.
@@ -198,7 +201,7 @@ def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> stagi
     # This run has asked for the accounts, and these were not among them.
     Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()), closed_at=at)
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
-    applied = staging.apply_staged(session, run.id, at)
+    applied = apply_staged(session, run.id, at)
     if not ItemProduct.move_cursor(session, tag, _next_cursor(tag, update), update.status):
         raise StagingIncompleteError
     return applied._replace(removed=applied.removed + missing)
@@ -221,7 +224,7 @@ def _tombstone_missing(run: Run, session: Session, tag: ItemProduct, update: Upd
     """Tombstone what a complete rebuild did not return, if it is few enough or a person agreed."""
     if not update.is_complete:
         return 0
-    missing, living = staging.missing_since_rebuild(session, run.id, tag.item_id)
+    missing, living = missing_since_rebuild(session, run.id, tag.item_id)
     share_max = run.runtime.settings.rebuild_removal_share_max
     if missing > share_max * living and not run.allow_removals:
         raise RebuildTooLargeError(
@@ -229,4 +232,4 @@ def _tombstone_missing(run: Run, session: Session, tag: ItemProduct, update: Upd
             f"Item, more than the share of {share_max} that may go unasked. Look at them, then "
             "repeat the sync with allow_removals=true. Nothing was changed."
         )
-    return staging.tombstone_missing(session, run.id, tag.item_id, clock.now())
+    return tombstone_missing(session, run.id, tag.item_id, clock.now())
