@@ -77,7 +77,7 @@ _TOMBSTONE = text("""
     WHERE s.run_id = :run_id AND s.op = 2 AND r.id = s.run_id
       AND t.transaction_id = s.transaction_id AND t.item_id = r.item_id AND t.removed_at IS NULL
 """)
-# Two statements take two thirds of the time of one INSERT … ON CONFLICT, which inserts each new row
+# Two statements take a little less time than one INSERT … ON CONFLICT, which inserts each new row
 # on trial and then confirms it. The run holds its Item, so no twin inserts these rows meanwhile.
 _CHANGE = text(f"""
     UPDATE transactions t SET
