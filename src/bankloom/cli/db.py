@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
+from bankloom.cli import signals
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
@@ -80,15 +81,5 @@ def _run_psql(program: str, reader: Address, arguments: list[str]) -> int:
     # The password goes by the environment: arguments can be read by every user of the machine.
     environment = {**os.environ, "PGPASSWORD": reader.parameters["password"]}
     command = [program, reader.but(password=None).url, *arguments]
-    with _interrupts_left_to_psql():
+    with signals.noted(signal.SIGINT):  # a Ctrl-C cancels psql's query, and is not for us
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - their psql
-
-
-@contextmanager
-def _interrupts_left_to_psql() -> Iterator[None]:
-    """Let Ctrl-C cancel psql's query, not us. An ignored signal would be ignored by psql as well."""
-    before = signal.signal(signal.SIGINT, lambda _signal, _frame: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

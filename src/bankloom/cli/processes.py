@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from bankloom.cli import signals
 from bankloom.core.errors import BankloomError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
 STOP_SECONDS = 20
@@ -37,7 +37,9 @@ class Program:
         self, command: list[str], environment: dict[str, str], announcement: str, log: Path
     ) -> None:
         self._log = log
-        with log.open("a", encoding="utf-8") as log_file, _interrupted_afterwards() as interrupted:
+        # A process in its making is not ours to stop yet: a Ctrl-C has to wait for it.
+        both = (signal.SIGINT, signal.SIGTERM)
+        with log.open("a", encoding="utf-8") as log_file, signals.noted(*both) as interrupted:
             self._process = subprocess.Popen(  # noqa: S603 - our own programs
                 command,
                 env=_without_settings(os.environ) | environment,
@@ -93,21 +95,6 @@ class Program:
     def _drain(self) -> None:
         for _line in self._process.stdout or ():
             pass  # what follows the announcement is for a terminal that nobody watches
-
-
-@contextmanager
-def _interrupted_afterwards() -> Iterator[list[int]]:
-    """Note signals instead of being interrupted: a process in its making is not ours to stop yet."""
-    noted: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: noted.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield noted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _interrupt_if(noted: list[int]) -> None:

@@ -20,8 +20,13 @@ def opened(data_dir: Path) -> Iterator[Path]:
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         yield data_dir
     except OSError as error:
-        reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
-        raise ConfigurationError(
-            f"The data folder {data_dir} can't be used: {reason or error} "
-            f"({error.filename or data_dir}). Mend that, or set BANKLOOM_DATA_DIR to another folder."
-        ) from error
+        raise ConfigurationError(unusable(data_dir, error)) from error
+
+
+def unusable(data_dir: Path, error: OSError) -> str:
+    """Say why the folder can't be used, and what to do."""
+    reason = "Not a directory" if isinstance(error, FileExistsError) else error.strerror
+    return (
+        f"The data folder {data_dir} can't be used: {reason or error} "
+        f"({error.filename or data_dir}). Mend that, or set BANKLOOM_DATA_DIR to another folder."
+    )

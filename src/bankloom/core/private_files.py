@@ -1,36 +1,54 @@
-"""Small files with secrets in them: never seen half written, never readable by others."""
+"""Small files that are private: whole or not at all, even after a loss of power, and of mode 0600."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import tempfile
+from pathlib import Path
 
 
 def read_or_create(path: Path, fresh: str) -> str:
-    """Return the file's text; where there is no file, make it with `fresh` and mode 0600.
+    """Return the file's text; where there is no file, make it with `fresh`.
 
     Of two processes that start at once, one makes the file and both read it.
     """
     if not path.exists():
-        _create(path, fresh)
+        write_first(path, fresh)
     # What is no ASCII is not ours; whoever parses the text says so better than a decoder does.
     return path.read_text(encoding="ascii", errors="replace")
 
 
-def _create(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+def write(path: Path, text: str) -> None:
+    """Write a file in place of what was there."""
+    _write_beside(path, text).replace(path)
+    sync_folder(path.parent)
+
+
+def write_first(path: Path, text: str) -> bool:
+    """Write a file where there is none; say whether it was us who wrote it."""
+    written = _write_beside(path, text)
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        return False  # another process was first, and what it wrote stands
+    finally:
+        written.unlink()
+    sync_folder(path.parent)
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder last through a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_beside(path: Path, text: str) -> Path:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return  # another process was first, and what it wrote stands
-    finally:
-        temporary.unlink()
+    return Path(file.name)

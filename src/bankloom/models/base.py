@@ -5,13 +5,17 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from sqlalchemy import Date, DateTime, LargeBinary, MetaData, Numeric, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from bankloom.core.db import SCHEMA
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult, TextClause
+    from sqlalchemy.orm import Session
 
 
 class Base(DeclarativeBase):
@@ -40,3 +44,8 @@ class Base(DeclarativeBase):
 
 OurId = Annotated[uuid.UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())]
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
+
+
+def rows_changed(session: Session, statement: TextClause, params: dict[str, Any]) -> int:
+    """Execute and return the number of rows that the statement changed."""
+    return cast("CursorResult[Any]", session.execute(statement, params)).rowcount

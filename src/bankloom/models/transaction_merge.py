@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import text
 
 from bankloom.models import transaction_staging as staging
+from bankloom.models.base import rows_changed
 
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
 
-    from sqlalchemy import CursorResult, TextClause
     from sqlalchemy.orm import Session
 
 LINEAGE_ROUNDS_MAX = 10
@@ -35,23 +35,18 @@ def apply_staged(session: Session, run_id: uuid.UUID, at: dt.datetime) -> Applie
     params = {"run_id": run_id, "at": at}
     session.execute(_PREFER_INDEXES)
     session.execute(_DROP_OVERTAKEN, params)
-    removed = _changed(session, _TOMBSTONE, params)
-    modified = _changed(session, _CHANGE, params)
-    added = _changed(session, _ADD, params)
+    removed = rows_changed(session, _TOMBSTONE, params)
+    modified = rows_changed(session, _CHANGE, params)
+    added = rows_changed(session, _ADD, params)
     _join_lineages(session, params)
     staging.empty(session, run_id)
     return Applied(added, modified, removed)
 
 
-def _changed(session: Session, statement: TextClause, params: dict[str, Any]) -> int:
-    """Execute and return the number of rows that the statement changed."""
-    return cast("CursorResult[Any]", session.execute(statement, params)).rowcount
-
-
 def _join_lineages(session: Session, params: dict[str, Any]) -> None:
     """Hand a lineage down where a pending row and its successor came in the same update."""
     for _ in range(LINEAGE_ROUNDS_MAX):
-        if not _changed(session, _INHERIT, params):
+        if not rows_changed(session, _INHERIT, params):
             return
 
 

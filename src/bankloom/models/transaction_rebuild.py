@@ -6,15 +6,16 @@ row is not older than the oldest one returned. See docs/dataflow/plaid_ingestion
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+
+from bankloom.models.base import rows_changed
 
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
 
-    from sqlalchemy import CursorResult
     from sqlalchemy.orm import Session
 
 
@@ -29,7 +30,7 @@ def missing_since_rebuild(session: Session, run_id: uuid.UUID, item_id: str) -> 
 def tombstone_missing(session: Session, run_id: uuid.UUID, item_id: str, at: dt.datetime) -> int:
     """Tombstone what a rebuild did not return; see `missing_since_rebuild`. Call before the apply."""
     params = {"run_id": run_id, "item_id": item_id, "at": at}
-    return cast("CursorResult[Any]", session.execute(_TOMBSTONE_MISSING, params)).rowcount
+    return rows_changed(session, _TOMBSTONE_MISSING, params)
 
 
 # Fresh staging has no statistics, so the planner is told what it can't know: here two large sets are

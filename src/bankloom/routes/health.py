@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Response
 from sqlalchemy import text
 
@@ -19,7 +17,7 @@ router = APIRouter(tags=["health"])
 @router.get("/healthz")
 async def healthz(runtime: RuntimeDep, threads: ThreadsDep) -> dict[str, str]:
     """Answer 200 when the service can serve: the database answers."""
-    await threads.check_health(partial(_ask_database, runtime))
+    await threads.check_health(_ask_database, runtime)
     return {"status": "ok"}
 
 
@@ -27,7 +25,7 @@ async def healthz(runtime: RuntimeDep, threads: ThreadsDep) -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(response: Response, runtime: RuntimeDep, threads: ThreadsDep) -> dict[str, str]:
     """Answer 200 when the database answers and some worker takes jobs, in whatever process."""
-    if await threads.check_health(partial(_a_worker_lives, runtime)):
+    if await threads.check_health(_a_worker_lives, runtime):
         return {"status": "ok"}
     response.status_code = 503
     return {"status": "no worker lives: run `bankloom worker`, or `bankloom serve` with its own"}

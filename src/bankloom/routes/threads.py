@@ -5,8 +5,7 @@ Other routes share the 40 threads that Starlette gives to plain functions.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
@@ -20,7 +19,7 @@ PLAID_CALLS_AT_ONCE = 16
 
 HEALTH_CHECKS_AT_ONCE = 4
 
-Parameters = ParamSpec("Parameters")
+Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
 
@@ -31,19 +30,13 @@ class Threads:
         self._calling_plaid = anyio.CapacityLimiter(PLAID_CALLS_AT_ONCE)
         self._checking_health = anyio.CapacityLimiter(HEALTH_CHECKS_AT_ONCE)
 
-    async def call_plaid(
-        self,
-        work: Callable[Parameters, Result],
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Result:
+    async def call_plaid(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
         """Run what asks Plaid; waits its turn where many do."""
-        call = partial(work, *args, **kwargs)
-        return await anyio.to_thread.run_sync(call, limiter=self._calling_plaid)
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._calling_plaid)
 
-    async def check_health(self, work: Callable[[], Result]) -> Result:
+    async def check_health(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
         """Run a health check, however busy the other routes are."""
-        return await anyio.to_thread.run_sync(work, limiter=self._checking_health)
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._checking_health)
 
 
 def threads_of(request: Request) -> Threads:

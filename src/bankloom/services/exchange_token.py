@@ -48,9 +48,9 @@ class Linked(NamedTuple):
 class Exchange:
     """A public token that is to be spent for a product, and who linked it.
 
-    First `claim`, then `spend` or `release`: the claim is committed before Plaid is called, so
-    that of two calls one spends the token, and a crash in between is finished later. `attempt`
-    fences a call whose lease ran out from undoing what its successor did.
+    First `claim`, then `spend`, which releases a claim that spent nothing: the claim is committed
+    before Plaid is called, so that of two calls one spends the token, and a crash in between is
+    finished later. `attempt` fences a call whose lease ran out from undoing what its successor did.
     """
 
     runtime: Runtime

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bankloom.core.errors import (
@@ -91,11 +92,10 @@ def _asked(
 ) -> Iterator[tuple[Row[LinkSession, str], ItemAddResult | None]]:
     """Give each session with what it tells of the token: the first alone, the others some at a time."""
     ask = partial(_result, runtime, public_token)
-    yield from zip(links[:1], map(ask, links[:1]), strict=True)
+    starts = [0, *range(1, len(links), SESSIONS_ASKED_AT_ONCE)]
     with ThreadPoolExecutor(SESSIONS_ASKED_AT_ONCE, "ask-session") as pool:
-        for start in range(1, len(links), SESSIONS_ASKED_AT_ONCE):
-            some = links[start : start + SESSIONS_ASKED_AT_ONCE]
-            yield from zip(some, pool.map(ask, some), strict=True)
+        for start, end in pairwise([*starts, len(links)]):
+            yield from zip(links[start:end], pool.map(ask, links[start:end]), strict=True)
 
 
 def _result(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVarTuple
 
 from sqlalchemy import text
 
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Args = TypeVarTuple("Args")
+
 RUNS_KEPT = timedelta(days=30)
 DUE_ITEMS_MAX = 500
 """How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
@@ -40,15 +41,15 @@ _TICKS_LOCK = 0x7469636B73
 def now(runtime: Runtime, silent: Sequence[Job]) -> None:
     """Do every chore; one that fails leaves the others to be done, and is tried at the next tick."""
     for job in silent:
-        _try(partial(take_over, runtime, job))
+        _try(take_over, runtime, job)
     for chore in (end_lost_jobs.now, queue_due, sweep):
-        _try(partial(chore, runtime))
+        _try(chore, runtime)
 
 
-def _try(chore: Callable[[], None]) -> None:
+def _try(chore: Callable[[*Args], None], *args: *Args) -> None:
     try:
-        chore()
-    except Exception:
+        chore(*args)
+    except Exception:  # whatever it was: a broken chore must not keep what is due from being queued
         log.exception("A chore of the tick failed; the next tick tries it again")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from bankloom.core.embedded_postgres.errors import StartFailedError
 from bankloom.core.embedded_postgres.folder import DataFolder
 from bankloom.core.embedded_postgres.programs import Inheritance, Programs
-from bankloom.core.embedded_postgres.records import sync_folder
+from bankloom.core.private_files import sync_folder
 
 SUPERUSER = "postgres"
 _UNFINISHED = "creating"

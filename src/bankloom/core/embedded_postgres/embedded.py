@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from bankloom.core.data_dir import unusable
 from bankloom.core.embedded_postgres import account, binaries, locks, service_role
 from bankloom.core.embedded_postgres.creation import SUPERUSER
 from bankloom.core.embedded_postgres.errors import (
@@ -128,16 +129,13 @@ class EmbeddedPostgres:
 
     def _explain(self, error: OSError) -> str:
         """Say in a sentence why the data folder can't be used."""
-        place = error.filename or self._folder.path
         if isinstance(error, PermissionError):
             return (
-                f"{place} belongs to another account. Use the account that started the database, "
-                "or set BANKLOOM_DATA_DIR to a folder of your own."
+                f"{error.filename or self._folder.path} belongs to another account. Use the "
+                "account that started the database, or set BANKLOOM_DATA_DIR to a folder of your "
+                "own."
             )
-        return (
-            f"The data folder {self._folder.path} can't be used: {error.strerror or error} "
-            f"({place}). Mend that, or set BANKLOOM_DATA_DIR to another folder."
-        )
+        return unusable(self._folder.path, error)
 
     def _leave(self) -> None:
         if self._membership is not None:

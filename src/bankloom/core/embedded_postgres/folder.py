@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bankloom.core.embedded_postgres import home, locks, records, socket_folder
+from bankloom.core import private_files
+from bankloom.core.embedded_postgres import home, locks, socket_folder
 from bankloom.core.embedded_postgres.account import Account
 from bankloom.core.embedded_postgres.errors import StartFailedError
 
@@ -109,7 +110,7 @@ class DataFolder:
                     "Restore that file from a backup."
                 ) from None
         made = {"admin": secrets.token_urlsafe(24), "service": secrets.token_urlsafe(24)}
-        records.write(self._passwords, json.dumps(made))
+        private_files.write(self._passwords, json.dumps(made))
         return Passwords(**made)
 
     def rotate_log(self) -> int:

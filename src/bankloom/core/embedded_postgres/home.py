@@ -9,7 +9,7 @@ original, and would write into its database; by the name that leads back it is t
 import tempfile
 from pathlib import Path
 
-from bankloom.core.embedded_postgres import records
+from bankloom.core import private_files
 from bankloom.core.embedded_postgres.account import Account
 from bankloom.core.embedded_postgres.errors import NoOwnClusterError, UnreachableFolderError
 
@@ -20,7 +20,7 @@ _OWNER_RECORD = "data_folder.txt"
 
 def find(data_folder: Path) -> Path:
     """Return the home that the data folder names, else the data folder itself."""
-    return records.read_path(data_folder / _HOME_RECORD) or data_folder
+    return _read(data_folder / _HOME_RECORD) or data_folder
 
 
 def settle(data_folder: Path, account: Account) -> Path:
@@ -53,17 +53,24 @@ def claim(data_folder: Path, home: Path) -> None:
     """
     if home == data_folder:
         return
-    owner = records.read_path(home / _OWNER_RECORD)
+    owner = _read(home / _OWNER_RECORD)
     if owner is not None and owner.exists() and owner.samefile(data_folder):
         return
-    if owner is not None and records.read_path(owner / _HOME_RECORD) == home:
+    if owner is not None and _read(owner / _HOME_RECORD) == home:
         raise NoOwnClusterError(
             f"{data_folder} is a copy of {owner}, and both name the one database in {home}, which "
             f"belongs to {owner}. Nothing was changed. To use the copy beside it, stop what uses "
             f"{owner}, copy {home} too (cp -a), and write the path of that copy into "
             f"{data_folder / _HOME_RECORD}. To use it instead, move {owner} out of the way first."
         )
-    records.write(home / _OWNER_RECORD, f"{data_folder}\n")
+    private_files.write(home / _OWNER_RECORD, f"{data_folder}\n")
+
+
+def _read(record: Path) -> Path | None:
+    try:
+        return Path(record.read_text().removesuffix("\n"))
+    except FileNotFoundError:
+        return None
 
 
 def _make(data_folder: Path) -> Path:
@@ -72,8 +79,8 @@ def _make(data_folder: Path) -> Path:
     home = Path(tempfile.mkdtemp(dir=clusters, prefix=f"{data_folder.name}-"))
     home.chmod(0o711)
     owner = home / _OWNER_RECORD
-    records.write(owner, f"{data_folder}\n")
-    if not records.write_first(data_folder / _HOME_RECORD, f"{home}\n"):
+    private_files.write(owner, f"{data_folder}\n")
+    if not private_files.write_first(data_folder / _HOME_RECORD, f"{home}\n"):
         owner.unlink()
         home.rmdir()
     return find(data_folder)

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from bankloom.core.embedded_postgres import records
+from bankloom.core import private_files
 from bankloom.core.embedded_postgres.account import Account
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -50,7 +50,7 @@ def make(data_folder: Path, home: Path, account: Account) -> Path:
     if not _fits(folder) or not _is_private(folder, account):
         folder = _make_temporary_folder()
         account.give(folder)
-        records.write(data_folder / _RECORD, f"{folder}\n{data_folder}")
+        private_files.write(data_folder / _RECORD, f"{folder}\n{data_folder}")
     return folder
 
 
