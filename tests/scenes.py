@@ -147,6 +147,20 @@ def query(runtime: Runtime, sql: str, **params: Any) -> Sequence[Row[Any]]:
         return result.all() if result.returns_rows else ()  # type: ignore[attr-defined]  # a cursor's
 
 
+def dictate_page(bank: Running, page: dict[str, Any], **fault: Any) -> None:
+    """Let `/transactions/sync` answer with this page; what it leaves out is empty and complete."""
+    whole = {
+        "added": [],
+        "modified": [],
+        "removed": [],
+        "accounts": [],
+        "has_more": False,
+        "transactions_update_status": "HISTORICAL_UPDATE_COMPLETE",
+        "request_id": "abcdefghijklmno",
+    }
+    bank.control.fault(SYNC_PATH, body=json.dumps(whole | page), **fault)
+
+
 def waiting_for_locks(runtime: Runtime) -> int:
     """Return how many connections to the service's database wait for a lock."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ from scenes import (
     SYNC_PATH,
     assert_equals_ledger,
     bank_account,
+    dictate_page,
     exchange,
     linked,
     newcomer,
@@ -33,17 +33,7 @@ def answer_without_cursor(
     bank: Running, rows: list[dict[str, Any]] | None = None, after: int = 0
 ) -> None:
     """Let a page be the last one, complete, and without a cursor."""
-    page = {
-        "added": rows or [],
-        "modified": [],
-        "removed": [],
-        "accounts": [],
-        "next_cursor": "",
-        "has_more": False,
-        "transactions_update_status": "HISTORICAL_UPDATE_COMPLETE",
-        "request_id": "abcdefghijklmno",
-    }
-    bank.control.fault(SYNC_PATH, body=json.dumps(page), after=after)
+    dictate_page(bank, {"added": rows or [], "next_cursor": ""}, after=after)
 
 
 def remove_newest(api: Api, bank: Running, item_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from scenes import (
     SYNC_PATH,
     background,
     bank_account,
+    dictate_page,
     exchange,
     holding,
     linked,
@@ -116,17 +116,7 @@ def test_slow_items_do_not_hold_up_the_tick(api: Api, runtime: Runtime, bank: Ru
 def test_a_cursor_that_stands_still_ends_the_loop(api: Api, bank: Running) -> None:
     """A bank that promises more for ever is asked again later, not without end."""
     item_id = linked(api, bank)
-    page = {
-        "added": [],
-        "modified": [],
-        "removed": [],
-        "accounts": [],
-        "next_cursor": "c3RpbGw=",
-        "has_more": True,
-        "transactions_update_status": "HISTORICAL_UPDATE_COMPLETE",
-        "request_id": "abcdefghijklmno",
-    }
-    bank.control.fault(SYNC_PATH, body=json.dumps(page), times=0)
+    dictate_page(bank, {"next_cursor": "c3RpbGw=", "has_more": True}, times=0)
     answer = api.post("/plaid/sync", item_id=item_id)
     assert answer.status_code == 502
     assert answer.json()["error"]["code"] == "plaid_unreachable"

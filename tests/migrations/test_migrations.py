@@ -98,11 +98,15 @@ def test_many_processes_may_start_at_once(database: Database) -> None:
     database.close()
 
 
+def let_a_newer_one_migrate(database: Database) -> None:
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+
 def test_a_newer_database_is_refused(database: Database) -> None:
     """An older Bankloom does not touch a database that a newer one has made."""
     migrations.upgrade(database)
-    with database.session() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    let_a_newer_one_migrate(database)
     with pytest.raises(ConfigurationError, match="newer Bankloom"):
         migrations.upgrade(database)
     database.close()
@@ -120,8 +124,7 @@ def test_who_only_looks_needs_the_current_schema(
         patch.setattr(ScriptDirectory, "get_current_head", lambda _self: "9999")
         with pytest.raises(ConfigurationError, match=r"older Bankloom .* reads 9999"):
             migrations.require_current(database)
-    with database.session() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    let_a_newer_one_migrate(database)
     with pytest.raises(ConfigurationError, match="newer Bankloom"):
         migrations.require_current(database)
     database.close()

@@ -11,7 +11,6 @@ from bankloom.services import fence, settle_run
 from workers import ask_for_run, runs, store_item
 
 if TYPE_CHECKING:
-    from bankloom.models import ItemProduct as Tag
     from bankloom.services.fence import Run
     from bankloom.services.runtime import Runtime
     from platypus_bank.testing import Running
@@ -21,7 +20,7 @@ class FailedCommitError(Exception):
     """Stands for a database that goes away at COMMIT."""
 
 
-def settle(run: Run, tag: Tag, failure: Exception | None = None) -> None:
+def settle(run: Run, tag: ItemProduct, failure: Exception | None = None) -> None:
     """Settle one product as a success, or fail to."""
     with run.hold() as session:
         outcomes = settle_run.accounts_only(run, session, tag)
