@@ -4,34 +4,48 @@ from bankloom.models.account import Account
 from bankloom.models.api_key import ApiKey
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
+from bankloom.models.chore import Chore
+from bankloom.models.counter import Counter
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
-from bankloom.models.item import Item, World
+from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
-from bankloom.models.link_session import LinkSession
+from bankloom.models.link_session import LinkPurpose, LinkSession
+from bankloom.models.plaid_budget import PlaidBudget
+from bankloom.models.self_test_key import SelfTestKey
 from bankloom.models.sync_run import RunStatus, SyncRun
 from bankloom.models.transaction import Transaction, TransactionFilter, page_of_transactions
 from bankloom.models.transaction_staging import StagedTransaction
 from bankloom.models.user import User
+from bankloom.models.webhook_delivery import WebhookDelivery
+from bankloom.models.webhook_refusal import WebhookRefusal
 
 __all__ = [
     "Account",
     "ApiKey",
     "BalanceSnapshot",
     "Base",
+    "Chore",
     "ClaimState",
+    "Counter",
     "ExchangeClaim",
     "Institution",
     "Item",
     "ItemProduct",
+    "ItemState",
+    "LinkPurpose",
     "LinkSession",
+    "PlaidBudget",
     "ProductState",
     "RunStatus",
+    "SelfTestKey",
     "StagedTransaction",
     "SyncRun",
     "Transaction",
     "TransactionFilter",
     "User",
+    "WebhookDelivery",
+    "WebhookRefusal",
     "World",
     "page_of_transactions",
 ]

@@ -31,6 +31,7 @@ class ClaimState(enum.StrEnum):
 
     CLAIMED = "claimed"
     DONE = "done"
+    HELD = "held"
     POSSIBLE_ORPHAN = "possible orphan"
 
 
@@ -38,8 +39,10 @@ class ExchangeClaim(Base):
     """One public token, by its keyed hash.
 
     While `claimed`, one process holds the lease and may call Plaid. `done` answers later calls
-    for the same person for 30 minutes. `possible orphan`: Plaid took the token, but its answer
-    was lost before we could store it (decision 17's documented exception).
+    for the same person for 30 minutes. `held`: nobody was there to be told that the accounts are
+    linked already, in `duplicate_of`; it waits for a person's decision. `possible orphan`: Plaid
+    took the token, but its answer was lost before we could store it (decision 17's documented
+    exception).
     """
 
     __tablename__ = "exchange_claims"
@@ -59,6 +62,7 @@ class ExchangeClaim(Base):
     lease_until: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="1")
     item_id: Mapped[str | None] = mapped_column(ForeignKey("items.item_id"))
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("items.item_id"))
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
@@ -30,16 +31,46 @@ class World(NamedTuple):
         return f"{self.environment} at {self.base_url} (client {self.client_id or 'unset'})"
 
 
+class ItemState(enum.StrEnum):
+    """How an Item is, all told; docs/item_states.md draws it."""
+
+    NEW = "new"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    NEEDS_RELINK = "needs re-link"
+    DISCONNECTING = "disconnecting"
+    REVOKED = "revoked"
+    REMOVED = "removed"
+
+
 class Item(Base):
     """One login at one Institution; `item_id` is Plaid's.
 
     `run_id` and `token_generation` are the fence: a commit that changes the Item locks this row
-    and finds both as it read them, or discards its work. `reported_error_code` is Plaid's last
-    word on the Item itself; `error_code` is how the Item is, all told: only
-    `services/item_health.py` writes the two.
+    and finds both as it read them, or discards its work.
+
+    How the Item is: only `services/item_health.py` writes `state`, `state_since` and
+    `error_code`, the code of what is wrong. They follow from `reported_error_code`, which is
+    Plaid's last word on the Item itself, from `proven_at`, when a call for its data last went
+    well, from `disconnect_at`, when Plaid announced to cut it off, and from its product tags.
+
+    `check_at` is when the Item itself is due: then `/item/get` is asked, and the balances are read.
+    Until `cooling_until` nothing of it is asked, because Plaid said that it was asked too much.
+    `bank_updated_at` and `bank_failed_at` are when Plaid last reached the bank for transactions,
+    and last failed to (spec `ItemStatus`).
     """
 
     __tablename__ = "items"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ({})".format(", ".join(f"'{state}'" for state in ItemState)), "state"
+        ),
+        Index(
+            "items_check_idx",
+            "check_at",
+            postgresql_where=text("check_at IS NOT NULL AND removed_at IS NULL"),
+        ),
+    )
 
     item_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
@@ -55,6 +86,20 @@ class Item(Base):
     consent_expires_at: Mapped[datetime | None]
     reported_error_code: Mapped[str | None]
     error_code: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default=ItemState.NEW)
+    state_since: Mapped[datetime] = mapped_column(server_default=func.now())
+    proven_at: Mapped[datetime | None]
+    check_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    bank_updated_at: Mapped[datetime | None]
+    bank_failed_at: Mapped[datetime | None]
+    disconnect_at: Mapped[datetime | None]
+    disconnect_reason: Mapped[str | None]
+    repaired_at: Mapped[datetime | None]
+    new_accounts_at: Mapped[datetime | None]
+    cooling_until: Mapped[datetime | None]
+    coolings: Mapped[int] = mapped_column(server_default="0")
+    days_requested: Mapped[int | None]
     described_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     removed_at: Mapped[datetime | None]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt, OurId
@@ -24,11 +25,29 @@ ASKABLE_AFTER_EXPIRY = timedelta(hours=6)
 """Plaid keeps a session's results for six hours after it ended (spec `LinkTokenGetResponse`)."""
 
 
+class LinkPurpose(enum.StrEnum):
+    """What Link was opened for: a new Item, or one of the reasons for update mode."""
+
+    LINK = "link"
+    REPAIR = "repair"
+    ACCOUNTS = "accounts"
+    PRODUCTS = "products"
+
+
 class LinkSession(Base):
-    """One link token. The sealed token is wiped once Plaid can't be asked about it any more."""
+    """One link token. The sealed token is wiped once Plaid can't be asked about it any more.
+
+    All purposes but `link` are update mode of `item_id`. A session that is `hosted` has no page
+    that calls us back, so its public tokens are exchanged by us. `poll_at` is when Plaid is asked
+    what became of the session; None: nobody waits for that, or it is known (`finished_at`).
+    """
 
     __tablename__ = "link_sessions"
     __table_args__ = (
+        CheckConstraint(
+            "purpose IN ({})".format(", ".join(f"'{each}'" for each in LinkPurpose)), "purpose"
+        ),
+        Index("link_sessions_poll_idx", "poll_at", postgresql_where=text("poll_at IS NOT NULL")),
         Index(
             "link_sessions_open_idx",
             text("created_at DESC"),
@@ -43,6 +62,11 @@ class LinkSession(Base):
     link_token_sealed: Mapped[str | None]
     link_token_hash: Mapped[str] = mapped_column(unique=True)
     expires_at: Mapped[datetime]
+    purpose: Mapped[str] = mapped_column(server_default=LinkPurpose.LINK)
+    item_id: Mapped[str | None] = mapped_column(ForeignKey("items.item_id"))
+    hosted: Mapped[bool] = mapped_column(server_default="false")
+    poll_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 

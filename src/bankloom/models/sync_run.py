@@ -32,11 +32,15 @@ class RunStatus(enum.StrEnum):
     NOT_READY = "not_ready"
     NEEDS_RELINK = "needs_relink"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
 
 
 class SyncRun(Base):
-    """A run of an Item. At most one is queued: every request made before it begins shares it."""
+    """A run of an Item. At most one is queued: every request made before it begins shares it.
+
+    `asks_item`: it asks `/item/get` too, because something happened to the Item itself.
+    """
 
     __tablename__ = "sync_runs"
     __table_args__ = (
@@ -50,6 +54,7 @@ class SyncRun(Base):
             postgresql_where=text("status = 'queued'"),
         ),
         Index("sync_runs_item_idx", "item_id", text("requested_at DESC")),
+        Index("sync_runs_newest_idx", text("requested_at DESC"), text("id DESC")),
         Index("sync_runs_finished_idx", "finished_at"),
     )
 
@@ -58,6 +63,7 @@ class SyncRun(Base):
     status: Mapped[str] = mapped_column(server_default=RunStatus.QUEUED)
     trigger: Mapped[str]
     allow_removals: Mapped[bool] = mapped_column(server_default="false")
+    asks_item: Mapped[bool] = mapped_column(server_default="false")
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -83,18 +89,22 @@ class SyncRun(Base):
         item_id: str,
         trigger: str,
         at: datetime,
-        *,
-        allow_removals: bool = False,
+        **wishes: bool,
     ) -> uuid.UUID:
-        """Return the Item's queued run, made if there is none."""
-        statement = insert(cls).values(
-            item_id=item_id, trigger=trigger, requested_at=at, allow_removals=allow_removals
-        )
+        """Return the Item's queued run, made if there is none; it grants the wishes of all askers.
+
+        The wishes are `allow_removals` and `asks_item`.
+        """
+        statement = insert(cls).values(item_id=item_id, trigger=trigger, requested_at=at, **wishes)
+        new = statement.excluded
         return session.execute(
             statement.on_conflict_do_update(
                 index_elements=[cls.item_id],
                 index_where=text("status = 'queued'"),
-                set_={"allow_removals": cls.allow_removals | statement.excluded.allow_removals},
+                set_={
+                    "allow_removals": cls.allow_removals | new.allow_removals,
+                    "asks_item": cls.asks_item | new.asks_item,
+                },
             ).returning(cls.id)
         ).scalar_one()
 
@@ -105,13 +115,14 @@ class SyncRun(Base):
         The caller holds the Item's row, so that no two runs begin at once.
         """
         run_id = cls.queue(session, item_id, "schedule", at)
-        superseded = session.scalars(
+        superseded = session.execute(
             update(cls)
             .where(cls.item_id == item_id, cls.status == RunStatus.RUNNING)
             .values(status=RunStatus.SUPERSEDED, finished_at=at, superseded_by=run_id)
-            .returning(cls.allow_removals)
-        )
-        agreed = any(list(superseded))
+            .returning(cls.allow_removals, cls.asks_item)
+        ).all()
+        agreed = any(row.allow_removals for row in superseded)
+        asks = any(row.asks_item for row in superseded)
         return session.execute(
             update(cls)
             .where(cls.id == run_id)
@@ -119,6 +130,7 @@ class SyncRun(Base):
                 status=RunStatus.RUNNING,
                 started_at=at,
                 allow_removals=cls.allow_removals | agreed,
+                asks_item=cls.asks_item | asks,
             )
             .returning(cls)
         ).scalar_one()

@@ -28,7 +28,7 @@ def now(run: Run) -> None:
     None of it is worth making the money wait: what Plaid does not answer is asked at the next run.
     """
     webhook = run.runtime.settings.webhook_url
-    if _is_well(run.item) and run.item.webhook_url == webhook:
+    if not run.asks_item and _is_well(run.item) and run.item.webhook_url == webhook:
         return
     told = _ask(run)
     if told is None:

@@ -45,6 +45,7 @@ class Run:
     access_token: str = field(repr=False)
     trigger: str
     allow_removals: bool
+    asks_item: bool
     tags: list[ItemProduct]
     leases: dict[str, datetime]
     should_stop: Callable[[], bool]
@@ -102,6 +103,7 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         access_token=token,
         trigger=run.trigger,
         allow_removals=run.allow_removals,
+        asks_item=run.asks_item,
         tags=tags,
         leases=leases,
         should_stop=should_stop,

@@ -41,17 +41,16 @@ REFUSED_WAIT = timedelta(hours=1)
 """How long an Item rests that this process may not touch; an operator has to mend the settings."""
 
 
-def request(
-    session: Session, item_id: str, trigger: str, *, allow_removals: bool = False
-) -> uuid.UUID:
+def request(session: Session, item_id: str, trigger: str, **wishes: bool) -> uuid.UUID:
     """Ask, in this session's commit, for a run of the Item that begins after it; return the run.
 
-    Only a person's request tries a product without consent again: that may add it to the Item.
+    The wishes are those of `SyncRun.queue`. Only a person's request tries a product without consent
+    again: that may add it to the Item.
     """
     at = clock.now()
     by_person = trigger == settle_run.PERSON
     ItemProduct.make_due(session, item_id, at, even_without_consent=by_person)
-    run_id = SyncRun.queue(session, item_id, trigger, at, allow_removals=allow_removals)
+    run_id = SyncRun.queue(session, item_id, trigger, at, **wishes)
     jobs.later(session, item_id)
     return run_id
 
@@ -142,8 +141,8 @@ def _hand_over(run: Run) -> None:
         item = Item.lock(session, run.item.item_id)
         successor = None
         if item is not None and item.run_id == run.id:
-            removals = run.allow_removals
-            successor = request(session, item.item_id, "takeover", allow_removals=removals)
+            wishes = {"allow_removals": run.allow_removals, "asks_item": run.asks_item}
+            successor = request(session, item.item_id, "takeover", **wishes)
         SyncRun.end(session, run.id, RunStatus.SUPERSEDED, superseded_by=successor)
 
 

@@ -1,0 +1,270 @@
+"""It stays in sync by itself: deliveries, health, schedules, budgets, update mode, counters."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+CHECKS = {
+    "items": (
+        "state",
+        ("new", "healthy", "degraded", "needs re-link", "disconnecting", "revoked", "removed"),
+    ),
+    "link_sessions": ("purpose", ("link", "repair", "accounts", "products")),
+    "exchange_claims": ("state", ("claimed", "done", "held", "possible orphan")),
+    "sync_runs": (
+        "status",
+        (
+            "queued",
+            "running",
+            "synced",
+            "up_to_date",
+            "not_ready",
+            "needs_relink",
+            "failed",
+            "cancelled",
+            "superseded",
+        ),
+    ),
+}
+OLD_CHECKS = ("exchange_claims", "sync_runs")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "chores",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("chores_pkey")),
+        schema="bankloom",
+    )
+    op.create_table(
+        "counters",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "labels", name=op.f("counters_pkey")),
+        schema="bankloom",
+    )
+    op.create_table(
+        "plaid_budgets",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("free_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("plaid_budgets_pkey")),
+        schema="bankloom",
+    )
+    op.create_table(
+        "self_test_keys",
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("jwk", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kid", name=op.f("self_test_keys_pkey")),
+        schema="bankloom",
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("jwt_hash", sa.Text(), nullable=False),
+        sa.Column("kid", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("webhook_type", sa.Text(), nullable=False),
+        sa.Column("webhook_code", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=True),
+        sa.Column("body_sealed", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_deliveries_pkey")),
+        sa.UniqueConstraint("jwt_hash", name=op.f("webhook_deliveries_jwt_hash_key")),
+        schema="bankloom",
+    )
+    op.create_index(
+        "webhook_deliveries_due_idx",
+        "webhook_deliveries",
+        ["next_try_at"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("handled_at IS NULL AND next_try_at IS NOT NULL"),
+    )
+    op.create_index(
+        "webhook_deliveries_newest_idx",
+        "webhook_deliveries",
+        [sa.literal_column("received_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        schema="bankloom",
+    )
+    op.create_index(
+        "webhook_deliveries_waiting_idx",
+        "webhook_deliveries",
+        ["item_id"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("handled_at IS NULL"),
+    )
+    op.create_table(
+        "webhook_refusals",
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "samples", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False
+        ),
+        sa.PrimaryKeyConstraint("verdict", name=op.f("webhook_refusals_pkey")),
+        schema="bankloom",
+    )
+    op.add_column(
+        "exchange_claims", sa.Column("duplicate_of", sa.Text(), nullable=True), schema="bankloom"
+    )
+    op.create_foreign_key(
+        op.f("exchange_claims_duplicate_of_fkey"),
+        "exchange_claims",
+        "items",
+        ["duplicate_of"],
+        ["item_id"],
+        source_schema="bankloom",
+        referent_schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("state", sa.Text(), server_default="new", nullable=False),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column(
+            "state_since",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items", sa.Column("check_at", sa.DateTime(timezone=True), nullable=True), schema="bankloom"
+    )
+    op.add_column(
+        "items", sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True), schema="bankloom"
+    )
+    op.add_column(
+        "items",
+        sa.Column("bank_updated_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("bank_failed_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("disconnect_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items", sa.Column("disconnect_reason", sa.Text(), nullable=True), schema="bankloom"
+    )
+    op.add_column(
+        "items",
+        sa.Column("repaired_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("new_accounts_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("cooling_until", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items",
+        sa.Column("coolings", sa.Integer(), server_default="0", nullable=False),
+        schema="bankloom",
+    )
+    op.add_column(
+        "items", sa.Column("days_requested", sa.Integer(), nullable=True), schema="bankloom"
+    )
+    op.create_index(
+        "items_check_idx",
+        "items",
+        ["check_at"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("check_at IS NOT NULL AND removed_at IS NULL"),
+    )
+    op.add_column(
+        "link_sessions",
+        sa.Column("purpose", sa.Text(), server_default="link", nullable=False),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions", sa.Column("item_id", sa.Text(), nullable=True), schema="bankloom"
+    )
+    op.add_column(
+        "link_sessions",
+        sa.Column("hosted", sa.Boolean(), server_default="false", nullable=False),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions",
+        sa.Column("poll_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions",
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.create_index(
+        "link_sessions_poll_idx",
+        "link_sessions",
+        ["poll_at"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("poll_at IS NOT NULL"),
+    )
+    op.create_foreign_key(
+        op.f("link_sessions_item_id_fkey"),
+        "link_sessions",
+        "items",
+        ["item_id"],
+        ["item_id"],
+        source_schema="bankloom",
+        referent_schema="bankloom",
+    )
+    op.add_column(
+        "sync_runs",
+        sa.Column("asks_item", sa.Boolean(), server_default="false", nullable=False),
+        schema="bankloom",
+    )
+    op.create_index(
+        "sync_runs_newest_idx",
+        "sync_runs",
+        [sa.literal_column("requested_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        schema="bankloom",
+    )
+    for table, (column, values) in CHECKS.items():
+        name = f"{table}_{column}_check"
+        if table in OLD_CHECKS:
+            op.drop_constraint(name, table, schema="bankloom")
+        listed = ", ".join(f"'{value}'" for value in values)
+        op.create_check_constraint(op.f(name), table, f"{column} IN ({listed})", schema="bankloom")
+    # Items of before are looked at soon: how they are is not known yet.
+    op.execute("UPDATE bankloom.items SET check_at = now() WHERE removed_at IS NULL")
