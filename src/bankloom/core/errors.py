@@ -6,7 +6,10 @@ A class's docstring is its message where the raiser gives none. One handler rend
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class BankloomError(Exception):
@@ -165,6 +168,20 @@ class PlaidRefusedError(BankloomError):
             request_id=request_id,
             display_message=display_message,
         )
+
+
+class PlaidBusyError(BankloomError):
+    """Plaid was asked as often as it allows for now. Repeat the call later.
+
+    `free_at` is when it may be asked again; None: nobody said.
+    """
+
+    code = "plaid_busy"
+    status = 503
+
+    def __init__(self, message: str | None = None, *, free_at: datetime | None = None) -> None:
+        self.free_at = free_at
+        super().__init__(message)
 
 
 class PlaidUnreachableError(BankloomError):

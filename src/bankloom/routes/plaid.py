@@ -16,7 +16,7 @@ from bankloom.routes import answers, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
-from bankloom.services import link_item, open_link, settle_run, show_run, sync_item
+from bankloom.services import link_item, open_link, request_run, show_run, sync_item
 from bankloom.services.api_access import Caller
 from bankloom.services.runtime import Runtime
 
@@ -168,7 +168,7 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
         return sync_item.request(
-            session, item.item_id, settle_run.PERSON, allow_removals=body.allow_removals
+            session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
         )
 
 

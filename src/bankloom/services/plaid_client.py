@@ -108,10 +108,10 @@ class PlaidClient:
         body = ItemPublicTokenExchangeRequest(public_token=public_token)
         return self._call(self._api.item_public_token_exchange, body, messages.TokenExchanged)
 
-    def item_get(self, access_token: str) -> messages.PlaidItem:
+    def item_get(self, access_token: str) -> messages.ItemInfo:
         """Ask for the Item's own state; answers for Items in error too."""
         body = ItemGetRequest(access_token=access_token)
-        return self._call(self._api.item_get, body, messages.ItemInfo).item
+        return self._call(self._api.item_get, body, messages.ItemInfo)
 
     def item_remove(self, access_token: str) -> None:
         """End the Item and its billing; the access token is void afterwards."""
