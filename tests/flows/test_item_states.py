@@ -34,8 +34,8 @@ BUSY = {"status": 429, "error_type": "RATE_LIMIT_EXCEEDED", "error_code": "TRANS
 
 def state(runtime: Runtime) -> tuple[str, str | None]:
     """Return the state and the reason of the one Item."""
-    ((state, reason),) = query(runtime, "SELECT state, state_reason FROM items")
-    return state, reason
+    (row,) = query(runtime, "SELECT state, state_reason FROM items")
+    return row.state, row.state_reason
 
 
 def linked_with_token(api: Api, bank: Running) -> tuple[str, str]:
@@ -69,8 +69,8 @@ def check(runtime: Runtime) -> None:
 
 def hours_until_check(runtime: Runtime) -> float:
     """Return in how many hours the Item is looked at again."""
-    ((hours,),) = query(runtime, "SELECT extract(epoch FROM check_at - now()) / 3600 FROM items")
-    return float(hours)
+    (row,) = query(runtime, "SELECT extract(epoch FROM check_at - now()) AS seconds FROM items")
+    return float(row.seconds) / 3600
 
 
 def test_an_item_is_new_until_its_data_came(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -151,8 +151,8 @@ def test_a_consent_that_ends_soon_is_told(api: Api, runtime: Runtime, bank: Runn
     """By what `/item/get` says, a week ahead; a later date, or none, is no trouble."""
     item_id = linked(api, bank)
     for hours, expected in ((24 * 3, "disconnecting"), (24 * 30, "healthy")):
-        ((at,),) = query(runtime, "SELECT now() + make_interval(hours => :h)", h=hours)
-        told = {"item": {"item_id": item_id, "consent_expiration_time": at.isoformat()}}
+        (row,) = query(runtime, "SELECT now() + make_interval(hours => :h) AS at", h=hours)
+        told = {"item": {"item_id": item_id, "consent_expiration_time": row.at.isoformat()}}
         bank.control.fault("/item/get", body=json.dumps(told | {"request_id": "r"}))
         check(runtime)
         assert state(runtime)[0] == expected
@@ -221,13 +221,9 @@ def test_an_item_asked_too_often_cools_down(
     bank.control.fault(path, error=BUSY)
     answer = api.post("/plaid/sync", item_id=item_id)
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    ((until, next_try),) = query(
-        runtime,
-        "SELECT cooling_until, min(next_try_at) FROM items JOIN item_products USING (item_id)"
-        " GROUP BY 1",
-    )
-    assert until == next_try
-    assert answer.json()["next_try_at"] == until.isoformat().replace("+00:00", "Z")
+    (row,) = query(runtime, "SELECT cooling_until, next_try_at FROM items, item_products")
+    assert row.cooling_until == row.next_try_at
+    assert answer.json()["next_try_at"] == row.cooling_until.isoformat().replace("+00:00", "Z")
     assert tags(runtime) == {"transactions": "ready"}
     assert state(runtime) == ("healthy", None)
     bank.control.forget_calls()

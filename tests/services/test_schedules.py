@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 instants = some.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - the zone is the next argument
 
 
-def settings(**more: int) -> Settings:
+def settings(**more: Any) -> Settings:
     return Settings(_env_file=None, **more)
 
 

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
+from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
 from bankloom.services import item_health, notice_change, schedules
 from bankloom.services.plaid_errors import Remedy, remedy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError)
+_NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError, PlaidBusyError)
 
 
 def now(run: Run) -> bool:
@@ -61,9 +61,14 @@ def _is_well(item: Item) -> bool:
 
 
 def _ask(run: Run) -> ItemInfo | None:
-    """Ask `/item/get`; None where there is no answer now. Errors: a refusal that lasts."""
+    """Ask `/item/get`; None where there is no answer now.
+
+    Errors: a refusal that lasts; `PlaidBusyError`, for the next question would be one too many, too.
+    """
     try:
         return run.runtime.plaid.item_get(run.access_token)
+    except PlaidBusyError:
+        raise
     except _NO_ANSWER as error:
         if remedy(error) is not Remedy.RETRY:
             raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, PlaidRefusedError
+from bankloom.core.errors import BankloomError, PlaidBusyError, PlaidRefusedError
 from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
 from bankloom.services import item_health, request_run, retry_policy, schedules
 from bankloom.services.plaid_errors import FOR_THE_PERSON, Remedy, remedy
@@ -95,15 +95,15 @@ def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
     run.outcomes = outcomes
 
 
-def cooled(run: Run, free_at: datetime | None) -> None:
+def cooled(run: Run, busy: PlaidBusyError) -> None:
     """Leave the Item alone until Plaid may be asked about it again; then another run goes on.
 
     That is a delay and no failure: the tags keep their states, and whoever waits for this run
-    gets that one's end. `free_at` is Plaid's or the budget's own word; None: we guess.
+    gets that one's end. Where neither Plaid nor the budget says until when, we guess.
     """
     with run.hold() as session:
         item = session.get_one(Item, run.item.item_id)
-        until = free_at or clock.now() + retry_policy.while_cooling(item.coolings)
+        until = busy.free_at or clock.now() + retry_policy.while_cooling(item.coolings)
         item.cooling_until, item.coolings = until, item.coolings + 1
         ItemProduct.lock(session, item.item_id)
         item.put_off_check(until)
@@ -113,8 +113,9 @@ def cooled(run: Run, free_at: datetime | None) -> None:
                 _move_lease(run, session, tag, until)
         wishes = {"allow_removals": run.allow_removals, "asks_item": run.asks_item}
         successor = SyncRun.queue(session, item.item_id, run.trigger, clock.now(), **wishes)
-        SyncRun.end(session, run.id, RunStatus.SUPERSEDED, superseded_by=successor)
-    log.warning("Item %s: Plaid is not asked about it until %s", item.item_id, until)
+        values = {"superseded_by": successor, **reason_of(busy)}
+        SyncRun.end(session, run.id, RunStatus.SUPERSEDED, **values)
+    log.warning("Item %s: nothing is asked before %s: %s", item.item_id, until, busy.message)
 
 
 _STATES = {

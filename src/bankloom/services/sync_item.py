@@ -126,7 +126,7 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
 
 def _cool(run: Run, busy: PlaidBusyError) -> None:
     try:
-        settle_run.cooled(run, busy.free_at)
+        settle_run.cooled(run, busy)
     except fence.SupersededError:
         _hand_over(run)
 
