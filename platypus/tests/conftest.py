@@ -12,6 +12,7 @@ import plaid
 import pytest
 from plaid.api import plaid_api
 
+from platypus_bank.receiver import Receiver, receiving
 from platypus_bank.testing import Running, running
 
 KEYS = {"PLAID-CLIENT-ID": "some-client", "PLAID-SECRET": "some-secret"}
@@ -130,6 +131,13 @@ def bank(process: Running) -> Running:
 @pytest.fixture
 def api(bank: Running) -> Plaid:
     return Plaid(bank)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Where webhooks go; it answers 200 unless told otherwise."""
+    with receiving() as made:
+        yield made
 
 
 @pytest.fixture

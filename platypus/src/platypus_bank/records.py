@@ -85,6 +85,8 @@ class Item(Document, kw_only=True):
     error_code: str | None = None
     failed_at: float | None = None
     removed: bool = False
+    last_webhook_at: float | None = None
+    last_webhook_code: str | None = None
 
 
 class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +97,8 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     historical_update_seconds: Seconds | Literal["held"] = 1.0
     public_token_seconds: Seconds = 1800.0
     redirect_uris: list[str] | None = None
+    webhook_timeout_seconds: Seconds = 10.0
+    give_up_on_rejecting_receivers: bool = True
 
 
 class Charter(Document, kw_only=True):
@@ -103,4 +107,5 @@ class Charter(Document, kw_only=True):
     seed: int
     next_number: int = 1
     offset_seconds: float = 0.0
+    webhooks_held: bool = False
     settings: Settings = field(default_factory=Settings)
