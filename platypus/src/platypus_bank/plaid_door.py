@@ -111,6 +111,7 @@ class Door:
         if kind is None or handler is None or request.method != "POST":
             _log.warning("no such endpoint: %s %s", request.method, path)
             raise NotFound
+        self._service.world.address = str(request.base_url).rstrip("/")
         fields = read_object(body)
         _authenticate(request, fields)
         typed = read_request(kind, fields)

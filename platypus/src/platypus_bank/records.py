@@ -25,11 +25,13 @@ class LinkToken(Document, kw_only=True):
 
 
 class LinkSession(Document, kw_only=True):
-    """One passage through Link; owned by its link token. `result` is an item_add_result."""
+    """One passage through Link; owned by its link token. `results` are item_add_results."""
 
     started_at: float
-    finished_at: float
-    result: dict[str, Any]
+    finished_at: float | None = None
+    results: list[dict[str, Any]] = field(default_factory=list)
+    exit: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class PublicToken(Document, kw_only=True):

@@ -46,8 +46,12 @@ class Control:
         return fields
 
     def complete_link(self, link_token: str, **choices: Any) -> dict[str, Any]:
-        """Go through Link: institution_id, username, password, accounts."""
+        """Go through Link: institution_id, username, password, accounts, finish."""
         return self.call("POST", "/link/complete", {"link_token": link_token, **choices})
+
+    def exit_link(self, link_token: str, **how: Any) -> dict[str, Any]:
+        """Leave Link: status, institution_id, error_code."""
+        return self.call("POST", "/link/exit", {"link_token": link_token, **how})
 
     def changes(self, item_id: str, **changes: list[Any]) -> dict[str, Any]:
         """Make one update at the bank: added, modified, removed."""

@@ -19,12 +19,14 @@ class OtherSeedError(Exception):
 class World:
     """Opens the world in `folder` (None: in memory), making it when there is none.
 
-    `seed=None` takes the seed found there, or 1 for a new world.
+    `seed=None` takes the seed found there, or 1 for a new world. `address` is the URL by which the
+    last caller reached this server.
     """
 
     def __init__(self, folder: Path | None = None, seed: int | None = None) -> None:
         self.store = Store(folder)
         self.ledger = Ledger(self.store.sql)
+        self.address = ""
         self.deliveries = Deliveries(self.store.sql)
         with self.store.commit():
             self.charter = self.store.get(Charter, CHARTER_ID) or self._found(seed)
