@@ -24,7 +24,7 @@ from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import ProductState, RunStatus
-from bankloom.routes import health, items, plaid
+from bankloom.routes import health, items, link, plaid
 from bankloom.services import plaid_errors, retry_policy
 
 if TYPE_CHECKING:
@@ -207,7 +207,8 @@ def test_every_state_is_documented(state: str) -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    routes = [*plaid.router.routes, *items.router.routes, *health.router.routes]
+    routers = (plaid.router, items.router, link.router, health.router)
+    routes = [route for router in routers for route in router.routes]
     return [
         f"{method} {route.path}"
         for route in routes

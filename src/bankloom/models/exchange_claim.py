@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
+from bankloom.models.link_session import LinkSession
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
@@ -224,8 +225,14 @@ class ExchangeClaim(Base):
 
     @classmethod
     def wipe_old(cls, session: Session, at: datetime) -> None:
-        """Forget claims that can answer nothing any more; possible orphans stay for the operator."""
+        """Forget claims that can answer nothing any more; possible orphans stay for the operator.
+
+        Those of a session that Plaid is still asked about stay too: its answers name their tokens.
+        """
         old = at - 2 * PUBLIC_TOKEN_LIFETIME
+        asked = select(LinkSession.id).where(
+            LinkSession.id == cls.link_session_id, LinkSession.poll_at.is_not(None)
+        )
         session.execute(
             delete(cls).where(
                 or_(
@@ -235,6 +242,7 @@ class ExchangeClaim(Base):
                     ),
                     and_(cls.state == ClaimState.DISCARDED, cls.created_at < old),
                     and_(cls.state == ClaimState.HELD, cls.created_at < at - HELD_KEPT),
-                )
+                ),
+                ~asked.exists(),
             )
         )

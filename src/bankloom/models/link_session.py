@@ -167,10 +167,10 @@ class LinkSession(Base):
     def newest_update(
         cls, session: Session, item_id: str, session_id: uuid.UUID | None
     ) -> LinkSession | None:
-        """Return the newest update-mode session of the Item that has not finished, or the named one."""
+        """Return the newest update-mode session of the Item that is waited for, or the named one."""
         query = select(cls).where(cls.item_id == item_id)
         query = query.where(
-            cls.finished_at.is_(None) if session_id is None else cls.id == session_id
+            cls.poll_at.is_not(None) if session_id is None else cls.id == session_id
         )
         return session.scalars(query.order_by(cls.created_at.desc()).limit(1)).one_or_none()
 

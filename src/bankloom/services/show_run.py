@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bankloom.services.runtime import Runtime
 
+WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
 FIRST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
 
