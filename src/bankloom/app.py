@@ -11,10 +11,11 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, link, plaid
+from bankloom.routes import errors, health, items, link, plaid, webhooks
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.receive_webhook import Intake
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
 
@@ -40,6 +41,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
+        app.state.intake = Intake(runtime)
         try:
             if with_worker:
                 with WorkerThread(runtime) as worker:
@@ -48,6 +50,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
             else:
                 yield
         finally:
+            app.state.intake.close()
             runtime.close()
 
     app = FastAPIOffline(
@@ -63,6 +66,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
+    app.include_router(webhooks.router)
     app.include_router(health.router)
     errors.install(app)
     return app

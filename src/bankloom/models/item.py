@@ -31,6 +31,13 @@ class World(NamedTuple):
         return f"{self.environment} at {self.base_url} (client {self.client_id or 'unset'})"
 
 
+class Standing(NamedTuple):
+    """Whether an Item is still ours, and where it lives."""
+
+    world: World
+    removed: bool
+
+
 class ItemState(enum.StrEnum):
     """How an Item is, all told; docs/item_states.md draws it."""
 
@@ -115,6 +122,16 @@ class Item(Base):
         return session.execute(
             select(cls).where(cls.item_id == item_id, cls.removed_at.is_(None))
         ).scalar_one_or_none()
+
+    @classmethod
+    def standing(cls, session: Session, item_id: str) -> Standing | None:
+        """Return how an Item stands, removed or not; None where we have never held it."""
+        row = session.execute(
+            select(cls.environment, cls.base_url, cls.client_id, cls.removed_at).where(
+                cls.item_id == item_id
+            )
+        ).one_or_none()
+        return Standing(World(*row[:3]), row.removed_at is not None) if row else None
 
     @classmethod
     def find_by_token_hash(cls, session: Session, token_hash: str) -> Item | None:

@@ -94,6 +94,11 @@ class LinkSession(Base):
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
+    @property
+    def is_finished_by_us(self) -> bool:
+        """Whether we see to the end of it: hosted, or update mode; else the app exchanges its tokens."""
+        return self.hosted or self.item_id is not None
+
     @classmethod
     def find_by_token_hash(cls, session: Session, token_hash: str) -> LinkSession | None:
         """Return the session whose link token has this keyed hash, or None."""

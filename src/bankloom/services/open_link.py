@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, InvalidProductsError
 from bankloom.models import LinkSession, User
+from bankloom.services.plaid_client import DAYS_REQUESTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,14 +64,11 @@ def create_link_token(
     and what comes of it is exchanged by us. Errors: `InvalidProductsError`; the client's.
     """
     check_products(products)
-    first, *others = sorted(products, key=LINKABLE_PRODUCTS.index)
+    wanted = _wanted(products) | {"webhook": runtime.settings.webhook_url}
     with runtime.database.session() as session:
         user_id = User.get_or_create(session, user_name).id
-    webhook = runtime.settings.webhook_url
     try:
-        created = runtime.plaid.link_token_create(
-            str(user_id), [first], others, webhook, hosted=hosted
-        )
+        created = runtime.plaid.link_token_create(str(user_id), wanted, hosted=hosted)
     except BankloomError:
         with runtime.database.session() as session:
             User.forget_if_unused(session, user_id)
@@ -80,6 +78,16 @@ def create_link_token(
         user_id = User.get_or_create(session, user_name).id
         how = {"products": list(products), "hosted": hosted}
         return record(runtime, session, created, user_id, **how)
+
+
+def _wanted(products: Sequence[str]) -> dict[str, Any]:
+    first, *others = sorted(products, key=LINKABLE_PRODUCTS.index)
+    has_history = first == "transactions"
+    return {
+        "products": [first],
+        "additional_consented_products": others or None,
+        "transactions": {"days_requested": DAYS_REQUESTED} if has_history else None,
+    }
 
 
 def record(
@@ -98,7 +106,7 @@ def record(
         expires_at=created.expiration,
         **how,
     )
-    if link.hosted or link.item_id:
+    if link.is_finished_by_us:
         link.poll_at = at + FIRST_LOOK
     session.add(link)
     return OpenedLink(token, created.expiration, created.hosted_link_url, link.id)

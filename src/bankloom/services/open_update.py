@@ -28,6 +28,8 @@ def create_link_token(
 ) -> OpenedLink:
     """Make a link token that sends the person through Link again for this Item, and record it.
 
+    Plaid demands that `products` and the settings of products are left out. The webhook is told for
+    what a hosted session sends: those of the Item go where the Item says.
     `products` are what consent is asked for, and only for that reason; one that the Item has
     consent for already is Plaid's to judge. Errors: `InvalidRequestError`, `InvalidProductsError`,
     `WorldMismatchError`, `ItemGoneError`, and what the client raises.
@@ -36,13 +38,13 @@ def create_link_token(
     refuse_other_world(item.world, runtime.plaid.world)
     if item.error_code in GONE or item.state == ItemState.REVOKED:
         raise ItemGoneError(error_code=item.error_code)
-    created = runtime.plaid.link_token_update(
-        str(item.user_id),
-        runtime.keyring.open(item.access_token_sealed, item.item_id),
-        list(products),
-        selects_accounts=reason == LinkPurpose.ACCOUNTS,
-        hosted=hosted,
-    )
+    wanted = {
+        "access_token": runtime.keyring.open(item.access_token_sealed, item.item_id),
+        "additional_consented_products": list(products) or None,
+        "update": {"account_selection_enabled": True} if reason == LinkPurpose.ACCOUNTS else None,
+        "webhook": runtime.settings.webhook_url if hosted else None,
+    }
+    created = runtime.plaid.link_token_create(str(item.user_id), wanted, hosted=hosted)
     how = {
         "item_id": item.item_id,
         "purpose": reason,

@@ -6,6 +6,7 @@ floats; so its answers are taken raw. It gives authentication, request models an
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ from plaid.model.link_token_create_request import LinkTokenCreateRequest
 from plaid.model.link_token_get_request import LinkTokenGetRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
+from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
 
 from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
 from bankloom.core.logs import redact
@@ -34,9 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.core.settings import PlaidSettings
+    from bankloom.core.signatures import Jwk
 
 PAGE_SIZE = 500
 """The largest `count` of `/transactions/sync`; fewer pages, fewer mutations in between."""
+
+KEY_SECONDS_MAX = 4.0
+"""How long a webhook's key is waited for: Plaid itself gives up on us after 10 s, and tries again."""
 
 CONNECTIONS = 64
 DAYS_REQUESTED = 730
@@ -82,50 +88,13 @@ class PlaidClient:
         self._api_client.close()
 
     def link_token_create(
-        self,
-        client_user_id: str,
-        products: list[str],
-        consented: list[str],
-        webhook: str | None,
-        *,
-        hosted: bool = False,
-    ) -> messages.LinkTokenCreated:
-        """Ask for a link token for a new Item. See plaid.com/docs/api/link/#linktokencreate."""
-        wanted = {
-            "products": products,
-            "additional_consented_products": consented or None,
-            "transactions": {"days_requested": DAYS_REQUESTED}
-            if "transactions" in products
-            else None,
-            "webhook": webhook,
-        }
-        return self._open_link(client_user_id, wanted, hosted=hosted)
-
-    def link_token_update(
-        self,
-        client_user_id: str,
-        access_token: str,
-        consented: list[str],
-        *,
-        selects_accounts: bool,
-        hosted: bool,
-    ) -> messages.LinkTokenCreated:
-        """Ask for a link token in update mode of an Item. See plaid.com/docs/link/update-mode.
-
-        `products` and the settings of products are left out, as Plaid demands; the webhook is the
-        Item's own there, whatever is given.
-        """
-        wanted = {
-            "access_token": access_token,
-            "additional_consented_products": consented or None,
-            "update": {"account_selection_enabled": True} if selects_accounts else None,
-        }
-        return self._open_link(client_user_id, wanted, hosted=hosted)
-
-    def _open_link(
         self, client_user_id: str, wanted: dict[str, Any], *, hosted: bool
     ) -> messages.LinkTokenCreated:
-        """Ask for a link token; Hosted Link sees to the way back from an OAuth bank by itself."""
+        """Ask for a link token; `wanted` are the fields that say what for, None where left out.
+
+        Hosted Link sees to the way back from an OAuth bank by itself. See
+        plaid.com/docs/api/link/#linktokencreate.
+        """
         settings = self._settings
         common = {
             "client_name": settings.client_name,
@@ -197,8 +166,21 @@ class PlaidClient:
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage)
 
-    def _call(self, endpoint: Callable[..., Any], body: object, answer: type[Message]) -> Message:
-        timeout = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
+    def webhook_verification_key_get(self, kid: str) -> Jwk:
+        """Return a public key that Plaid signs webhooks with, or signed them with once."""
+        body = WebhookVerificationKeyGetRequest(key_id=kid)
+        endpoint = self._api.webhook_verification_key_get
+        return self._call(endpoint, body, messages.WebhookKeyInfo, KEY_SECONDS_MAX).key
+
+    def _call(
+        self,
+        endpoint: Callable[..., Any],
+        body: object,
+        answer: type[Message],
+        seconds_max: float = math.inf,
+    ) -> Message:
+        waits = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
+        timeout = tuple(min(seconds, seconds_max) for seconds in waits)
         try:
             response = endpoint(body, _preload_content=False, _request_timeout=timeout)
             return _read(_storable(response.data), answer)

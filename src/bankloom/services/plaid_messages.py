@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from msgspec import Raw, Struct
 
+from bankloom.core.signatures import Jwk
+
 
 class PlaidErrorBody(Struct):
     """Spec `PlaidError`."""
@@ -221,3 +223,9 @@ class SyncPage(Struct):
     accounts: list[Raw] = []
     transactions_update_status: str = "TRANSACTIONS_UPDATE_STATUS_UNKNOWN"
     request_id: str | None = None
+
+
+class WebhookKeyInfo(Struct):
+    """Spec `WebhookVerificationKeyGetResponse`."""
+
+    key: Jwk

@@ -11,7 +11,14 @@ import procrastinate
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.services import finish_exchanges, jobs, poll_sessions, sync_item, tick
+from bankloom.services import (
+    finish_exchanges,
+    jobs,
+    link_deliveries,
+    poll_sessions,
+    sync_item,
+    tick,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +64,7 @@ def on_exchanges(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 -
 
     One that fails leaves the others to be done, and is tried again at the next turn.
     """
-    for chore in (finish_exchanges.now, poll_sessions.now):
+    for chore in (finish_exchanges.now, link_deliveries.now, poll_sessions.now):
         try:
             chore(runtime_of(context))
         except Exception:
