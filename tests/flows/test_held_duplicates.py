@@ -137,7 +137,7 @@ def test_after_half_an_hour_it_can_only_be_discarded(
     ("fault", "status"),
     [
         ({"error": {"error_type": "INVALID_INPUT", "error_code": "INVALID_PUBLIC_TOKEN"}}, 400),
-        ({"error": {"error_type": "RATE_LIMIT_EXCEEDED", "error_code": "RATE_LIMIT"}}, 502),
+        ({"error": {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}}, 502),
     ],
 )
 def test_a_decision_that_plaid_refuses(

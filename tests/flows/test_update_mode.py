@@ -192,7 +192,7 @@ def test_an_expired_session_is_asked_about_no_more(
 def test_a_session_that_plaid_has_forgotten(api: Api, runtime: Runtime, bank: Running) -> None:
     """Plaid's `INVALID_LINK_TOKEN` ends the polling; no other refusal, and no silence, does."""
     opened = update_mode(api, linked_item(api, bank).item_id)
-    busy = {"error_type": "RATE_LIMIT_EXCEEDED", "error_code": "RATE_LIMIT"}
+    busy = {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}
     gone = {"error_type": "INVALID_INPUT", "error_code": "INVALID_LINK_TOKEN"}
     for fault, goes_on in (
         ({"error": busy}, True),

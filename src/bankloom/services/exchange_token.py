@@ -117,11 +117,12 @@ class Exchange:
         """Exchange at Plaid and commit the sealed access token before anything else can fail."""
         try:
             told = self.runtime.plaid.public_token_exchange(self.public_token)
-        except PlaidUnreachableError as error:
-            self._settle_silence(attempt, error)
-            raise
         except PlaidRefusedError as error:
             raise self._settle_refusal(attempt, error) from error
+        except BankloomError as error:
+            was_sent = isinstance(error, PlaidUnreachableError) and error.was_sent
+            self._settle_silence(attempt, was_sent=was_sent)
+            raise
         try:
             with self.runtime.database.session() as session:
                 self._store(session, told)
@@ -136,9 +137,9 @@ class Exchange:
         """Return whose it is, by name: a refused call may have forgotten the id known before."""
         return User.get_or_create(session, self.linker.user_name).id
 
-    def _settle_silence(self, attempt: int, error: PlaidUnreachableError) -> None:
+    def _settle_silence(self, attempt: int, *, was_sent: bool) -> None:
         """Plaid may or may not have spent the token, unless the request never reached it."""
-        if attempt == 1 and not error.was_sent:
+        if attempt == 1 and not was_sent:
             self.release(attempt)
             return
         with self.runtime.database.session() as session:
