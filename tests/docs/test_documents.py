@@ -23,8 +23,8 @@ from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
-from bankloom.models import ProductState, RunStatus
-from bankloom.routes import health, items, plaid
+from bankloom.models import LinkState, ProductState, RunStatus
+from bankloom.routes import health, items, link, plaid
 from bankloom.services import plaid_errors, retry_policy
 
 if TYPE_CHECKING:
@@ -121,7 +121,6 @@ NOT_OF_THE_ROUTE = {
 ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
-    errors.WorldMismatchError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -196,9 +195,9 @@ def test_the_connections_are_documented() -> None:
     assert f"{all_of_them + 6} connections: {all_of_them} for sessions, 6 for its wor" in operating
 
 
-@pytest.mark.parametrize("state", [*ProductState, *RunStatus])
+@pytest.mark.parametrize("state", [*ProductState, *RunStatus, *LinkState])
 def test_every_state_is_documented(state: str) -> None:
-    """States of product tags and of runs stand in the pipeline's tables."""
+    """States of product tags, of runs and of Link sessions stand in the pipeline's tables."""
     assert f"\n| `{state}` | " in PIPELINE.read_text()
 
 
@@ -207,7 +206,8 @@ def test_every_state_is_documented(state: str) -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    routes = [*plaid.router.routes, *items.router.routes, *health.router.routes]
+    routers = (plaid.router, items.router, link.router, health.router)
+    routes = [route for router in routers for route in router.routes]
     return [
         f"{method} {route.path}"
         for route in routes

@@ -12,11 +12,14 @@ import msgspec
 from fastapi import Response
 
 from bankloom.core.errors import InvalidRequestError
+from bankloom.models import RunStatus
+from bankloom.services.show_run import has_ended
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from bankloom.models import Account, SyncRun, Transaction
+    from bankloom.services.show_run import Standing
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -102,6 +105,31 @@ def run_error_json(run: SyncRun) -> dict[str, Any] | None:
     if run.error_code is None:
         return None
     return {"code": run.error_code, "message": run.error_message, "request_id": run.request_id}
+
+
+SYNC_STATUS: dict[str, int] = {
+    RunStatus.SYNCED: 200,
+    RunStatus.UP_TO_DATE: 200,
+    RunStatus.NOT_READY: 200,
+    RunStatus.QUEUED: 202,
+    RunStatus.NEEDS_RELINK: 409,
+}
+"""The HTTP status of a sync's answer; whatever is not here has failed, which is 502."""
+
+
+def sync_answer(standing: Standing, **more: Any) -> JsonAnswer:
+    """Return the answer of whoever waited for a run; a run that has not ended is `queued`."""
+    run = standing.run
+    status = run.status if has_ended(run) else RunStatus.QUEUED
+    body = {
+        "transactions_synced": run.transactions_synced,
+        "status": status if status in SYNC_STATUS else RunStatus.FAILED,
+        "run_id": run.id,
+        "run_url": f"/plaid/runs/{run.id}",
+        "next_try_at": standing.begins_at,
+        "error": run_error_json(run),
+    }
+    return JsonAnswer(body | more, SYNC_STATUS.get(status, 502))
 
 
 def page_cursor_after(transaction: Transaction) -> str:

@@ -70,21 +70,6 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class LinkTokenRequest(Request):
-    """Open Link for a person."""
-
-    user_id: UserId = Field(description="Your own id of the person; any text.")
-    products: list[Text] = Field(
-        ["transactions"], max_length=32, description="What Link is to ask consent for."
-    )
-
-
-class LinkTokenAnswer(BaseModel):
-    """Give it to Link in the browser; valid for four hours."""
-
-    link_token: str
-
-
 class ExchangeRequest(Request):
     """Turn a public token into an Item; call it once for each product, with the same token."""
 

@@ -11,6 +11,7 @@ from bankloom.services.sync_accounts import link_account_values
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
@@ -51,6 +52,12 @@ def put_what_link_told(session: Session, item_id: str, result: ItemAddResult) ->
     if told and told.institution_id:
         Institution.note_name(session, told.institution_id, told.name or told.institution_id)
         session.get_one(Item, item_id).institution_id = told.institution_id
+
+
+def products_of(session: Session, product: str, link_session_id: uuid.UUID | None) -> Sequence[str]:
+    """Return what an exchange is for: one product, or all of a session that nobody calls us from."""
+    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    return link.products if link and link.hosted else [product]
 
 
 def add_tag(
