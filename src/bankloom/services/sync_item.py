@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from bankloom.core import clock
+from bankloom.core import clock, logs
 from bankloom.core.errors import BankloomError, DatabaseLostError
 from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
 from bankloom.services import (
@@ -68,7 +68,8 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
     if run is None:
         return None
     try:
-        _run(run)
+        with logs.bound(run_id=run.id, item_id=item_id):
+            _run(run)
     except (fence.SupersededError, fence.StoppedError):
         _hand_over(run)
     return _next_due(runtime, item_id)
