@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.core.logs import TextFormatter
 from bankloom.services.plaid_client import PlaidClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import io
 
     from harness import Api
 
 HEADER = "X-Request-Id"
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What this process logs, as an operator reads it."""
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    handler.setFormatter(TextFormatter())
-    logging.getLogger().addHandler(handler)
-    yield written
-    logging.getLogger().removeHandler(handler)
 
 
 def break_plaid(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
@@ -108,7 +110,9 @@ def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
 
     That waiting, for Plaid here and for the database there, is half the time of a first sync.
     """
-    pull = run.runtime.plaid.transactions_sync
+    pull = partial(
+        copy_context().run, run.runtime.plaid.transactions_sync
+    )  # logs under the run's id
     with ThreadPoolExecutor(1, "next-page") as ahead:
         has_more = True
         coming = ahead.submit(pull, run.access_token, cursor)
