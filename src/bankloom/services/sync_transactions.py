@@ -6,7 +6,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
@@ -110,19 +109,18 @@ def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
 
     That waiting, for Plaid here and for the database there, is half the time of a first sync.
     """
-    pull = partial(
-        copy_context().run, run.runtime.plaid.transactions_sync
-    )  # logs under the run's id
+    pull = run.runtime.plaid.transactions_sync
+    as_this_run = copy_context().run  # so that what is logged over there has the run's id
     with ThreadPoolExecutor(1, "next-page") as ahead:
         has_more = True
-        coming = ahead.submit(pull, run.access_token, cursor)
+        coming = ahead.submit(as_this_run, pull, run.access_token, cursor)
         while has_more:
             run.stop_if_asked()
             page = coming.result()
             if has_more := page.has_more:
                 _refuse_standing_still(cursor, page.next_cursor)
                 cursor = page.next_cursor
-                coming = ahead.submit(pull, run.access_token, cursor)
+                coming = ahead.submit(as_this_run, pull, run.access_token, cursor)
             yield page
 
 
