@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bankloom.core import data_dir
+from bankloom.core.counting import Counts
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
+from bankloom.services import counted
 from bankloom.services.plaid_client import PlaidClient
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class Runtime:
     database: Database
     keyring: Keyring
     plaid: PlaidClient
+    counts: Counts
 
     @classmethod
     def open(
@@ -44,7 +48,8 @@ class Runtime:
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
-        plaid = PlaidClient(settings.plaid)
+        counts = Counts()
+        plaid = PlaidClient(settings.plaid, partial(counted.plaid_called, counts))
         database = Database.open(settings)
         try:
             with prepare(database) as session:
@@ -53,7 +58,7 @@ class Runtime:
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, plaid)
+        return cls(settings, database, keyring, plaid, counts)
 
     def close(self) -> None:
         """Give everything back."""
