@@ -157,7 +157,7 @@ def test_a_limit_at_plaid_does_not_pass_for_an_unknown_session(api: Api, bank: R
     bank.control.fault("/link/token/get", error={**limit, "error_message": "slow"}, times=0)
     bank.control.forget_calls()
     answer = exchange(api, again, "transactions", user_id="ada")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "plaid_error")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "plaid_busy")
     assert bank.control.calls(EXCHANGE_PATH) == []
 
 

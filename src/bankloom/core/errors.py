@@ -6,7 +6,10 @@ A class's docstring is its message where the raiser gives none. One handler rend
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class BankloomError(Exception):
@@ -153,6 +156,7 @@ class PlaidRefusedError(BankloomError):
         http_status: int,
         request_id: str | None = None,
         display_message: str | None = None,
+        **more: Any,
     ) -> None:
         self.error_type = error_type
         self.error_code = error_code
@@ -164,7 +168,37 @@ class PlaidRefusedError(BankloomError):
             error_code=error_code,
             request_id=request_id,
             display_message=display_message,
+            **more,
         )
+
+
+class PlaidBusyError(BankloomError):
+    """Plaid may not be asked this yet: its rate limit is used up. Repeat the call a little later.
+
+    Nothing was sent, unless it is a `PlaidLimitedError`. `free_at` is the earliest time at which the
+    call could leave, None where nobody knows. Whose Item it is may cool until then: asking sooner
+    is refused again.
+    """
+
+    code = "plaid_busy"
+    status = 503
+
+    def __init__(
+        self, message: str | None = None, *, free_at: datetime | None = None, **details: Any
+    ) -> None:
+        self.free_at = free_at
+        super().__init__(message, **details, free_at=free_at)
+
+
+class PlaidLimitedError(PlaidRefusedError, PlaidBusyError):
+    """Plaid itself refused: too many calls in a short time (HTTP 429). Repeat the call later.
+
+    It is both, a refusal with Plaid's codes and a reason to wait; `free_at` is what Plaid's
+    Retry-After said.
+    """
+
+    code = PlaidBusyError.code
+    status = PlaidBusyError.status
 
 
 class PlaidUnreachableError(BankloomError):

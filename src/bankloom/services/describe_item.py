@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
+from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
 from bankloom.services import item_health
 from bankloom.services.plaid_errors import Remedy, remedy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError)
+_NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError, PlaidBusyError)
 
 
 def now(run: Run) -> None:

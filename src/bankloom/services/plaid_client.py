@@ -7,6 +7,7 @@ floats; so its answers are taken raw. It gives authentication, request models an
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -24,16 +25,17 @@ from plaid.model.link_token_get_request import LinkTokenGetRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 
-from bankloom.core.errors import PlaidRefusedError, PlaidUnreachableError
-from bankloom.core.logs import redact
+from bankloom.core.errors import PlaidUnreachableError
 from bankloom.models import World
-from bankloom.services import plaid_connections
+from bankloom.services import plaid_connections, plaid_refusals
 from bankloom.services import plaid_messages as messages
+from bankloom.services.plaid_gate import Call, open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.core.settings import PlaidSettings
+    from bankloom.services.plaid_gate import Gate
 
 PAGE_SIZE = 500
 """The largest `count` of `/transactions/sync`; fewer pages, fewer mutations in between."""
@@ -48,12 +50,14 @@ Message = TypeVar("Message")
 class PlaidClient:
     """One Plaid client id in one environment; safe to share between threads.
 
-    Every method raises `PlaidRefusedError` where Plaid answers with an error, and
-    `PlaidUnreachableError` where it gives no readable answer, so that the effect is unknown.
+    Every method raises `PlaidRefusedError` where Plaid answers with an error,
+    `PlaidUnreachableError` where it gives no readable answer, so that the effect is unknown, and
+    `PlaidBusyError` where the `gate`, which each call passes, does not let it leave yet.
     """
 
-    def __init__(self, settings: PlaidSettings) -> None:
+    def __init__(self, settings: PlaidSettings, gate: Gate = open_gate) -> None:
         self._settings = settings
+        self._gate = gate
         configuration = plaid.Configuration(
             host=settings.host,
             api_key={
@@ -141,10 +145,14 @@ class PlaidClient:
         info = self._call(self._api.institutions_get_by_id, body, messages.InstitutionInfo)
         return _read(info.institution, messages.PlaidInstitution), bytes(info.institution)
 
-    def transactions_sync(self, access_token: str, cursor: str) -> messages.SyncPage:
+    def transactions_sync(
+        self, access_token: str, cursor: str, while_waiting: Callable[[], None] | None = None
+    ) -> messages.SyncPage:
         """Pull one page of the Item's changes since `cursor`; empty means from the beginning.
 
         The first call may be what adds Transactions to the Item, so it asks for all the history.
+        `while_waiting` belongs to the pages after an update's first, see `Gate`: to give up there
+        would throw away what was pulled, and a long history would never come to its end.
         """
         options = TransactionsSyncRequestOptions(include_original_description=True)
         if not cursor:
@@ -155,15 +163,26 @@ class PlaidClient:
             count=PAGE_SIZE,
             options=options,
         )
-        return self._call(self._api.transactions_sync, body, messages.SyncPage)
+        return self._call(self._api.transactions_sync, body, messages.SyncPage, while_waiting)
 
-    def _call(self, endpoint: Callable[..., Any], body: object, answer: type[Message]) -> Message:
+    def _call(
+        self,
+        method: Callable[..., Any],
+        body: Any,  # noqa: ANN401 - plaid-python's models are untyped
+        answer: type[Message],
+        while_waiting: Callable[[], None] | None = None,
+    ) -> Message:
+        path = getattr(self._api, f"{method.__name__}_endpoint").settings["endpoint_path"]
+        call = Call(path, body.get("access_token"), body.get("cursor") == "")
+        return self._gate(call, partial(self._send, method, body, answer), while_waiting)
+
+    def _send(self, method: Callable[..., Any], body: object, answer: type[Message]) -> Message:
         timeout = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
         try:
-            response = endpoint(body, _preload_content=False, _request_timeout=timeout)
+            response = method(body, _preload_content=False, _request_timeout=timeout)
             return _read(_storable(response.data), answer)
         except plaid.ApiException as error:
-            raise _refusal(error) from error
+            raise plaid_refusals.read(error.status, error.headers, error.body) from error
         except UnicodeDecodeError as error:  # plaid-python decodes an error's body, whatever it is
             raise _unreadable(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -172,6 +191,16 @@ class PlaidClient:
                 "Check the network and PLAID_BASE_URL; what was asked will be tried again.",
                 was_sent=not isinstance(getattr(error, "reason", error), _NOT_SENT),
             ) from error
+
+
+def endpoints() -> set[str]:
+    """Return the path of every endpoint that Plaid has, as far as its client knows."""
+    attributes = vars(PlaidApi(plaid.ApiClient(plaid.Configuration())))
+    return {
+        endpoint.settings["endpoint_path"]
+        for name, endpoint in attributes.items()
+        if name.endswith("_endpoint")
+    }
 
 
 _NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -215,21 +244,3 @@ def _read(data: Any, answer: type[Message]) -> Message:  # noqa: ANN401 - bytes-
 
 def _unreadable(error: Exception) -> PlaidUnreachableError:
     return PlaidUnreachableError(f"Plaid's answer can't be read: {error}. It will be asked again.")
-
-
-def _refusal(error: plaid.ApiException) -> PlaidRefusedError | PlaidUnreachableError:
-    """Read Plaid's error body; whatever stands between us and Plaid may answer something else."""
-    try:
-        body = msgspec.json.decode(error.body or b"", type=messages.PlaidErrorBody)
-    except msgspec.MsgspecError:
-        return PlaidUnreachableError(
-            f"Something answered HTTP {error.status} in Plaid's place. It will be asked again."
-        )
-    return PlaidRefusedError(
-        body.error_type,
-        body.error_code,
-        redact(body.error_message),  # it is stored and shown, and may quote what was sent
-        http_status=error.status,
-        request_id=body.request_id,
-        display_message=body.display_message,
-    )

@@ -33,8 +33,9 @@ class Remedy(enum.Enum):
     PERMANENT = "an operator must look at it"
 
 
+_RATE_LIMIT = "RATE_LIMIT_EXCEEDED"
 _BY_TYPE = {
-    "RATE_LIMIT_EXCEEDED": Remedy.RETRY,
+    _RATE_LIMIT: Remedy.RETRY,
     "API_ERROR": Remedy.RETRY,
 }
 _BY_CODE = {
@@ -93,6 +94,11 @@ GONE = frozenset(
 def remedy_of_code(error_code: str) -> Remedy:
     """Say what to do about one of Plaid's error codes, as far as the code alone tells."""
     return _BY_CODE.get(error_code, Remedy.PERMANENT)
+
+
+def is_passing_limit(error_type: str, error_code: str) -> bool:
+    """Say whether it is a rate limit that passes by itself, and not one that an operator must lift."""
+    return error_type == _RATE_LIMIT and _BY_CODE.get(error_code, Remedy.RETRY) is Remedy.RETRY
 
 
 def remedy(error: BankloomError) -> Remedy:

@@ -120,7 +120,9 @@ def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
             if has_more := page.has_more:
                 _refuse_standing_still(cursor, page.next_cursor)
                 cursor = page.next_cursor
-                coming = ahead.submit(as_this_run, pull, run.access_token, cursor)
+                coming = ahead.submit(
+                    as_this_run, pull, run.access_token, cursor, run.stop_if_asked
+                )
             yield page
 
 
