@@ -14,6 +14,7 @@ from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
 from bankloom.services import counted
 from bankloom.services.plaid_client import PlaidClient
+from bankloom.services.plaid_gate import observed, open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,8 @@ class Runtime:
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
         counts = Counts()
-        plaid = PlaidClient(settings.plaid, partial(counted.plaid_called, counts))
+        count_call = partial(counted.plaid_called, counts)
+        plaid = PlaidClient(settings.plaid, observed(open_gate, count_call))
         database = Database.open(settings)
         try:
             with prepare(database) as session:
