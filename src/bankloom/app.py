@@ -11,10 +11,11 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, plaid, request_id
+from bankloom.routes import errors, health, items, metrics, plaid, request_id
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
 
@@ -41,12 +42,13 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
         try:
-            if with_worker:
-                with WorkerThread(runtime) as worker:
-                    app.state.worker = worker
+            with CountsKeeper(runtime):
+                if with_worker:
+                    with WorkerThread(runtime) as worker:
+                        app.state.worker = worker
+                        yield
+                else:
                     yield
-            else:
-                yield
         finally:
             runtime.close()
 
@@ -63,6 +65,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     errors.install(app)
     request_id.install(app)
     return app

@@ -15,6 +15,7 @@ import uvicorn
 from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
@@ -64,7 +65,7 @@ def worker() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()

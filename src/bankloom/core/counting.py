@@ -29,6 +29,11 @@ class Counted:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The upper bounds of all buckets, that of the last included."""
+        return (*map(float, self.buckets), math.inf)
+
 
 class Counts:
     """What was counted and not taken yet; safe to share between threads."""
@@ -45,7 +50,7 @@ class Counts:
 
     def observe(self, what: Counted, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
-        bound = next((bound for bound in what.buckets if value <= bound), math.inf)
+        bound = next(bound for bound in what.bounds if value <= bound)
         with self._lock:
             self._add(f"{what.name}_bucket", {**labels, "le": str(bound)}, 1)
             self._add(f"{what.name}_sum", labels, value)

@@ -14,6 +14,7 @@ from bankloom.core import clock, logs
 from bankloom.core.errors import BankloomError, DatabaseLostError
 from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
 from bankloom.services import (
+    counted,
     describe_item,
     fence,
     jobs,
@@ -67,11 +68,12 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
         return None
     if run is None:
         return None
-    try:
-        with logs.bound(run_id=run.id, item_id=item_id):
+    with logs.bound(run_id=run.id, item_id=item_id):
+        try:
             _run(run)
-    except (fence.SupersededError, fence.StoppedError):
-        _hand_over(run)
+        except (fence.SupersededError, fence.StoppedError):
+            _hand_over(run)
+        counted.run_ended(run)
     return _next_due(runtime, item_id)
 
 
