@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.models.tallies import Tally
+    from bankloom.services.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -27,55 +28,82 @@ class Gauge:
     name: str
     help: str
     labels: tuple[str, ...]
-    read: Callable[[Session], Tally]
+    read: Callable[[Runtime, Session], Tally]
 
 
-def _build(_session: Session) -> Tally:
+def _build(_runtime: Runtime, _session: Session) -> Tally:
     return {(version("bankloom"), platform.python_version()): 1}
 
 
-def _connections(session: Session) -> Tally:
+def _connections(runtime: Runtime, _session: Session) -> Tally:
     """Count this process's connections for sessions; this very scrape uses one."""
-    pool = session.get_bind().engine.pool
+    pool = runtime.database.engine.pool
     if not isinstance(pool, QueuePool):
         return {}
     return {("in use",): pool.checkedout(), ("idle",): pool.checkedin()}
 
 
+def _budget_left(runtime: Runtime, session: Session) -> Tally:
+    return {(each.endpoint,): each.left for each in runtime.budget.left(session)}
+
+
+def _budget_limit(runtime: Runtime, session: Session) -> Tally:
+    return {(each.endpoint,): each.limit for each in runtime.budget.left(session)}
+
+
+def _tables(read: Callable[[Session], Tally]) -> Callable[[Runtime, Session], Tally]:
+    return lambda _runtime, session: read(session)
+
+
 GAUGES = (
-    Gauge("bankloom_items", "Items, by state.", ("state",), tallies.items),
+    Gauge("bankloom_items", "Items, by state.", ("state",), _tables(tallies.items)),
     Gauge(
         "bankloom_product_tags",
         "Product tags of Items that are not removed, by product and state.",
         ("product", "state"),
-        tallies.product_tags,
+        _tables(tallies.product_tags),
     ),
     Gauge(
         "bankloom_due_tags",
         "Product tags that are due and that no run has claimed.",
         (),
-        tallies.due_tags,
+        _tables(tallies.due_tags),
     ),
     Gauge(
         "bankloom_lag_seconds",
         "How long the longest due product tag has been due.",
         (),
-        tallies.lag_seconds,
+        _tables(tallies.lag_seconds),
     ),
     Gauge(
         "bankloom_runs",
         "Runs that have not ended, by status.",
         ("status",),
-        tallies.unfinished_runs,
+        _tables(tallies.unfinished_runs),
     ),
     Gauge(
-        "bankloom_jobs", "Jobs of the engine, by queue and state.", ("queue", "state"), jobs.tally
+        "bankloom_jobs",
+        "Jobs of the engine, by queue and state.",
+        ("queue", "state"),
+        _tables(jobs.tally),
     ),
     Gauge(
         "bankloom_webhook_deliveries_unhandled",
         "Stored webhook deliveries that wait for a run, an exchange or their Item.",
         (),
-        tallies.unhandled_deliveries,
+        _tables(tallies.unhandled_deliveries),
+    ),
+    Gauge(
+        "bankloom_plaid_budget_left",
+        "Calls to Plaid that the rate limit of the client leaves right now, by endpoint.",
+        ("endpoint",),
+        _budget_left,
+    ),
+    Gauge(
+        "bankloom_plaid_budget_limit",
+        "Calls to Plaid a minute that the client's rate limit allows, by endpoint.",
+        ("endpoint",),
+        _budget_limit,
     ),
     Gauge(
         "bankloom_database_connections",

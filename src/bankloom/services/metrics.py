@@ -42,7 +42,7 @@ def text_of(runtime: Runtime, accept: str) -> tuple[bytes, str]:
     keep_counts.now(runtime)  # so that this process tells of all that it has counted
     with runtime.database.session() as session:
         session.execute(text(f"SET LOCAL statement_timeout = '{QUERY_SECONDS_MAX}s'"))
-        gauges = [_gauge(each, each.read(session)) for each in GAUGES]
+        gauges = [_gauge(each, each.read(runtime, session)) for each in GAUGES]
         families = [*_counters(session), *gauges]
     registry = CollectorRegistry()
     registry.register(_Collected(families))

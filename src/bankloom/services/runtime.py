@@ -12,9 +12,10 @@ from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
-from bankloom.services import counted
+from bankloom.services import counted, rate_limits
+from bankloom.services.plaid_budget import Budget
 from bankloom.services.plaid_client import PlaidClient
-from bankloom.services.plaid_gate import observed, open_gate
+from bankloom.services.plaid_gate import observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ class Runtime:
     database: Database
     keyring: Keyring
     plaid: PlaidClient
+    budget: Budget
     counts: Counts
 
     @classmethod
@@ -49,18 +51,20 @@ class Runtime:
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
+        limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
         counts = Counts()
-        count_call = partial(counted.plaid_called, counts)
-        plaid = PlaidClient(settings.plaid, observed(open_gate, count_call))
         database = Database.open(settings)
         try:
+            budget = Budget(database, limits)
+            count_call = partial(counted.plaid_called, counts)
+            plaid = PlaidClient(settings.plaid, observed(budget, count_call))
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, plaid, counts)
+        return cls(settings, database, keyring, plaid, budget, counts)
 
     def close(self) -> None:
         """Give everything back."""
