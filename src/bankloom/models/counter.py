@@ -47,7 +47,7 @@ class Counter(Base):
             {
                 "names": [name for name, _ in keys],
                 "labels": [labels for _, labels in keys],
-                "amounts": [changes[key] for key in keys],
+                "amounts": [float(changes[key]) for key in keys],
             },
         )
 

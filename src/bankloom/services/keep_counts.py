@@ -70,4 +70,5 @@ class CountsKeeper:
             try:
                 now(self._runtime)
             except (SQLAlchemyError, psycopg.Error) as error:
-                log.warning("The counts were not kept, and will be: %s", type(error).__name__)
+                said = getattr(error, "orig", error)
+                log.warning("The counts were not kept; the next try adds them: %s", said)
