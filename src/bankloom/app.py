@@ -11,11 +11,12 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, metrics, plaid, request_id
+from bankloom.routes import errors, health, items, metrics, plaid, request_id, webhooks
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.receive_webhook import Intake
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
 
@@ -41,6 +42,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
+        app.state.intake = Intake(runtime)
         try:
             with CountsKeeper(runtime):
                 if with_worker:
@@ -50,6 +52,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
                 else:
                     yield
         finally:
+            app.state.intake.close()
             runtime.close()
 
     app = FastAPIOffline(
@@ -64,6 +67,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     errors.install(app)

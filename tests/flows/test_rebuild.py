@@ -136,7 +136,7 @@ def test_many_removals_need_a_person(
         assert "3 of the 10" in error["message"]
         assert gone <= stored(api).keys()
     (tag,) = query(runtime, "SELECT state, next_try_at FROM item_products")
-    assert tag == ("failing", None)
+    assert tag == ("needs you", None)
     agreed = api.sync(item_id, allow_removals=True)
     assert (agreed["status"], agreed["transactions_synced"]) == ("synced", 3)
     assert_equals_ledger(api, bank, item_id)

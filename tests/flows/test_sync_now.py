@@ -217,7 +217,6 @@ def test_a_broken_login_needs_the_person(api: Api, runtime: Runtime, bank: Runni
 @pytest.mark.parametrize(
     ("path", "error_type", "error_code", "status"),
     [
-        (SYNC_PATH, "RATE_LIMIT_EXCEEDED", "TRANSACTIONS_SYNC_LIMIT", 429),
         (SYNC_PATH, "API_ERROR", "INTERNAL_SERVER_ERROR", 500),
         ("/accounts/get", "INSTITUTION_ERROR", "INSTITUTION_DOWN", 400),
     ],

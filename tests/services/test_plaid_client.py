@@ -203,7 +203,7 @@ def test_an_item_in_error_is_still_described(
 ) -> None:
     """`/item/get` answers for a broken login, and says what is wrong with it."""
     ask_plaid(bank, "/sandbox/item/reset_login", access_token=access_token)
-    item = client.item_get(access_token)
+    item = client.item_get(access_token).item
     assert item.error is not None
     assert item.error.error_code == "ITEM_LOGIN_REQUIRED"
 

@@ -141,6 +141,17 @@ class InvalidAccountId(InvalidInput):
     message = "failed to find requested account ID for requested item"
 
 
+class InvalidWebhookVerificationKeyId(InvalidInput):
+    """No key of this world has that id."""
+
+    code = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
+    message = (
+        "invalid key_id provided. note that key_ids are specific to Plaid environments, "
+        "and verification requests must be made to the same environment that the webhook was "
+        "sent from"
+    )
+
+
 class AdditionalConsentRequired(InvalidInput):
     """The person who linked the Item never consented to this product."""
 

@@ -25,11 +25,13 @@ class LinkToken(Document, kw_only=True):
 
 
 class LinkSession(Document, kw_only=True):
-    """One passage through Link; owned by its link token. `result` is an item_add_result."""
+    """One passage through Link; owned by its link token. `results` are item_add_results."""
 
     started_at: float
-    finished_at: float
-    result: dict[str, Any]
+    finished_at: float | None = None
+    results: list[dict[str, Any]] = field(default_factory=list)
+    exit: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class PublicToken(Document, kw_only=True):
@@ -85,6 +87,8 @@ class Item(Document, kw_only=True):
     error_code: str | None = None
     failed_at: float | None = None
     removed: bool = False
+    last_webhook_at: float | None = None
+    last_webhook_code: str | None = None
 
 
 class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +99,8 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     historical_update_seconds: Seconds | Literal["held"] = 1.0
     public_token_seconds: Seconds = 1800.0
     redirect_uris: list[str] | None = None
+    webhook_timeout_seconds: Seconds = 10.0
+    give_up_on_rejecting_receivers: bool = True
 
 
 class Charter(Document, kw_only=True):
@@ -103,4 +109,5 @@ class Charter(Document, kw_only=True):
     seed: int
     next_number: int = 1
     offset_seconds: float = 0.0
+    webhooks_held: bool = False
     settings: Settings = field(default_factory=Settings)

@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS transactions (
     seq INTEGER, first_seq INTEGER, added_seq INTEGER, removed INTEGER NOT NULL DEFAULT 0,
     original_description BLOB, body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, due_at REAL NOT NULL,
+    after INTEGER, item TEXT, url TEXT NOT NULL, tried_at REAL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS deliveries_of_item ON deliveries (item, number);
+CREATE INDEX IF NOT EXISTS deliveries_to_url ON deliveries (url, tried_at);
 """
 
 
@@ -108,3 +115,4 @@ class Store:
         """Forget everything."""
         self.sql.execute("DELETE FROM documents")
         self.sql.execute("DELETE FROM transactions")
+        self.sql.execute("DELETE FROM deliveries")

@@ -17,6 +17,7 @@ class BankloomError(Exception):
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = 500
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, message: str | None = None, **details: Any) -> None:
         self.message = message or inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0]
@@ -54,6 +55,7 @@ class UnauthorizedError(BankloomError):
 
     code = "unauthorized"
     status = 401
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
 class NotFoundError(BankloomError):
@@ -220,6 +222,21 @@ class DatabaseLostError(BankloomError):
 
     code = "database_lost"
     status = 503
+
+
+class WebhookRefusedError(BankloomError):
+    """That Plaid sent this is not proven. `bankloom webhooks list --refused` tells the operator why."""
+
+    code = "webhook_refused"
+    status = 401
+
+
+class WebhookUndecidedError(BankloomError):
+    """Whether Plaid sent this can't be found out right now. Send it again."""
+
+    code = "webhook_undecided"
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "30"}
 
 
 class StagingIncompleteError(BankloomError):

@@ -117,7 +117,15 @@ class Settings(BaseSettings):
         None, description="The keyring; unset: the file keyring in the data folder."
     )
     sync_interval_seconds: int = Field(
-        21_600, ge=60, description="How often an Item is synced without any other cause."
+        21_600, ge=60, description="How often transactions are synced without any other cause."
+    )
+    check_interval_seconds: int = Field(
+        21_600,
+        ge=60,
+        description="How often an Item itself is looked at: its health and its cached balances.",
+    )
+    retention_days: int = Field(
+        30, ge=1, description="How long ended runs and handled webhook deliveries are kept."
     )
     rebuild_removal_share_max: float = Field(
         0.2,

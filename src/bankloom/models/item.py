@@ -31,6 +31,13 @@ class World(NamedTuple):
         return f"{self.environment} at {self.base_url} (client {self.client_id or 'unset'})"
 
 
+class Standing(NamedTuple):
+    """Whether an Item is still ours, and where it lives."""
+
+    world: World
+    removed: bool
+
+
 class ItemState(enum.StrEnum):
     """How an Item is, all told; docs/item_states.md draws it."""
 
@@ -49,10 +56,11 @@ class Item(Base):
     `run_id` and `token_generation` are the fence: a commit that changes the Item locks this row
     and finds both as it read them, or discards its work.
 
-    How the Item is: only `services/item_health.py` writes `state`, `state_since` and
-    `error_code`, the code of what is wrong. They follow from `reported_error_code`, which is
-    Plaid's last word on the Item itself, from `proven_at`, when a call for its data last went
-    well, from `disconnect_at`, when Plaid announced to cut it off, and from its product tags.
+    How the Item is: only `services/item_health.py` writes `state`, why it is so and since when,
+    and `error_code`, which stands where a person must act. They follow from
+    `reported_error_code`, which is Plaid's last word on the Item itself, from `proven_at`, when a
+    call for its data last went well, from `disconnect_at`, when Plaid announced to cut it off,
+    and from its product tags.
 
     `check_at` is when the Item itself is due: then `/item/get` is asked, and the balances are read.
     Until `cooling_until` nothing of it is asked, because Plaid said that it was asked too much.
@@ -87,6 +95,7 @@ class Item(Base):
     reported_error_code: Mapped[str | None]
     error_code: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default=ItemState.NEW)
+    state_reason: Mapped[str | None]
     state_since: Mapped[datetime] = mapped_column(server_default=func.now())
     proven_at: Mapped[datetime | None]
     check_at: Mapped[datetime | None]
@@ -109,12 +118,33 @@ class Item(Base):
         """The world that this Item was linked in."""
         return World(self.environment, self.base_url, self.client_id)
 
+    def put_off_check(self, until: datetime) -> None:
+        """Let the Item not be looked at before an instant."""
+        if self.check_at is not None:
+            self.check_at = max(self.check_at, until)
+
+    @classmethod
+    def due_checks(cls, session: Session, at: datetime, limit: int) -> Sequence[str]:
+        """Return the Items that are due to be looked at, the longest due first."""
+        due = select(cls.item_id).where(cls.check_at <= at, cls.removed_at.is_(None))
+        return session.scalars(due.order_by(cls.check_at).limit(limit)).all()
+
     @classmethod
     def find(cls, session: Session, item_id: str) -> Item | None:
         """Return the Item, or None where there is none or it was removed."""
         return session.execute(
             select(cls).where(cls.item_id == item_id, cls.removed_at.is_(None))
         ).scalar_one_or_none()
+
+    @classmethod
+    def standing(cls, session: Session, item_id: str) -> Standing | None:
+        """Return how an Item stands, removed or not; None where we have never held it."""
+        row = session.execute(
+            select(cls.environment, cls.base_url, cls.client_id, cls.removed_at).where(
+                cls.item_id == item_id
+            )
+        ).one_or_none()
+        return Standing(World(*row[:3]), row.removed_at is not None) if row else None
 
     @classmethod
     def find_by_token_hash(cls, session: Session, token_hash: str) -> Item | None:

@@ -24,7 +24,10 @@ _LOCK_SEED = 1
 
 
 class ProductState(enum.StrEnum):
-    """How far a product of an Item has come."""
+    """How far a product of an Item has come.
+
+    `failing` is tried again by itself, or once the person has logged in; `needs you` is not.
+    """
 
     REQUESTED = "requested"
     SYNCING = "syncing"
@@ -32,6 +35,7 @@ class ProductState(enum.StrEnum):
     CONSENT_NEEDED = "consent needed"
     NOT_SUPPORTED = "not supported"
     FAILING = "failing"
+    NEEDS_YOU = "needs you"
 
 
 class ItemProduct(Base):
@@ -104,21 +108,29 @@ class ItemProduct(Base):
         return tags
 
     @classmethod
-    def error_codes(cls, session: Session, item_id: str) -> Sequence[str]:
-        """Return the codes of the errors that the Item's tags are in."""
-        codes = select(cls.error_code).where(cls.item_id == item_id)
-        return [code for code in session.scalars(codes) if code]
-
-    @classmethod
     def make_due(
-        cls, session: Session, item_id: str, at: datetime, *, even_without_consent: bool = False
+        cls,
+        session: Session,
+        item_id: str,
+        at: datetime,
+        *,
+        even_without_consent: bool = False,
+        only: str | None = None,
     ) -> None:
-        """Make the Item's tags due at an instant, whatever lease stands on them."""
+        """Make the Item's tags, or one of them, due at an instant, whatever lease stands on them."""
         cls.lock(session, item_id)
         due = update(cls).where(cls.item_id == item_id).values(next_try_at=at)
         if not even_without_consent:
             due = due.where(cls.state != ProductState.CONSENT_NEEDED)
+        if only is not None:
+            due = due.where(cls.product == only)
         session.execute(due)
+
+    @classmethod
+    def put_off(cls, session: Session, item_id: str, until: datetime) -> None:
+        """Let no tag of the Item be due before an instant."""
+        early = update(cls).where(cls.item_id == item_id, cls.next_try_at < until)
+        session.execute(early.values(next_try_at=until))
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, OurId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.orm import Session
 
 
 class WebhookDelivery(Base):
@@ -47,3 +55,71 @@ class WebhookDelivery(Base):
     next_try_at: Mapped[dt.datetime | None]
     handled_at: Mapped[dt.datetime | None]
     outcome: Mapped[str | None]
+
+    @classmethod
+    def put(cls, session: Session, **values: Any) -> uuid.UUID | None:
+        """Store a delivery and return its id; None where it came before, and nothing is to be done."""
+        stored = insert(cls).values(**values).on_conflict_do_nothing(index_elements=[cls.jwt_hash])
+        return session.execute(stored.returning(cls.id)).scalar_one_or_none()
+
+    @classmethod
+    def waiting_of_item(cls, session: Session, item_id: str) -> Sequence[WebhookDelivery]:
+        """Return what was received of the Item and is not handled, in the order that it came."""
+        waiting = select(cls).where(cls.item_id == item_id, cls.handled_at.is_(None))
+        return session.scalars(waiting.order_by(cls.received_at, cls.id)).all()
+
+    @classmethod
+    def due(
+        cls, session: Session, at: dt.datetime, types: Collection[str], limit: int
+    ) -> Sequence[WebhookDelivery]:
+        """Return the unhandled deliveries of these types that are to be tried, the longest due first."""
+        waiting = select(cls).where(
+            cls.handled_at.is_(None), cls.next_try_at <= at, cls.webhook_type.in_(types)
+        )
+        return session.scalars(waiting.order_by(cls.next_try_at).limit(limit)).all()
+
+    @classmethod
+    def mark_handled(
+        cls, session: Session, ids: Collection[uuid.UUID], at: dt.datetime, outcome: str
+    ) -> None:
+        """Stamp those of these deliveries that are not handled yet."""
+        cls._change(session, ids, handled_at=at, next_try_at=None, outcome=outcome)
+
+    @classmethod
+    def put_off(
+        cls, session: Session, delivery_id: uuid.UUID, until: dt.datetime | None, outcome: str
+    ) -> None:
+        """Count a try of a delivery that is not handled, and say when the next one is due, if ever."""
+        tried = {"attempts": cls.attempts + 1, "next_try_at": until, "outcome": outcome}
+        cls._change(session, [delivery_id], **tried)
+
+    @classmethod
+    def _change(cls, session: Session, ids: Collection[uuid.UUID], **values: Any) -> None:
+        """Change what is not handled: a delivery is written last, after the Item's tags and run."""
+        unhandled = update(cls).where(cls.id.in_(ids), cls.handled_at.is_(None)).values(**values)
+        session.execute(unhandled.execution_options(synchronize_session=False))
+
+    @classmethod
+    def reopen(cls, session: Session, delivery_id: uuid.UUID) -> None:
+        """Take the stamp off a delivery that is to be handled again."""
+        session.execute(update(cls).where(cls.id == delivery_id).values(handled_at=None))
+
+    @classmethod
+    def newest(
+        cls, session: Session, limit: int, *, item_id: str | None = None, unhandled: bool = False
+    ) -> Sequence[WebhookDelivery]:
+        """Return the newest deliveries, of one Item or of all."""
+        query = select(cls)
+        if item_id is not None:
+            query = query.where(cls.item_id == item_id)
+        if unhandled:
+            query = query.where(cls.handled_at.is_(None))
+        return session.scalars(
+            query.order_by(cls.received_at.desc(), cls.id.desc()).limit(limit)
+        ).all()
+
+    @classmethod
+    def waiting_for_an_item(cls, session: Session) -> int:
+        """Count those for Items that we do not hold: one that Plaid has and nobody owns, perhaps."""
+        waiting = select(func.count()).where(cls.handled_at.is_(None), cls.next_try_at.is_(None))
+        return session.execute(waiting).scalar_one()

@@ -41,8 +41,7 @@ def install(app: FastAPI) -> None:
 
 def answer(error: BankloomError) -> JsonAnswer:
     """Return the response of an error."""
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004 - as in RFC 6750
-    return JsonAnswer(error.body(), error.status, headers)
+    return JsonAnswer(error.body(), error.status, error.headers)
 
 
 async def _ours(_request: Request, error: Exception) -> JsonAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from bankloom.routes import answers, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
-from bankloom.services import link_item, open_link, settle_run, show_run, sync_item
+from bankloom.services import link_item, open_link, request_run, show_run, sync_item
 from bankloom.services.api_access import Caller
 from bankloom.services.runtime import Runtime
 
@@ -140,7 +141,8 @@ async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep)
     run_id = await asyncio.to_thread(_request_run, runtime, caller, body)
     run = await show_run.wait_for_run(runtime, run_id, WAIT_SECONDS_MAX if body.wait else 0)
     status = run.status if show_run.has_ended(run) else RunStatus.QUEUED
-    return JsonAnswer(_sync_answer(run, status), _HTTP_STATUS.get(status, 502))
+    begins_at = await asyncio.to_thread(show_run.begins_at, runtime, run)
+    return JsonAnswer(_sync_answer(run, status, begins_at), _HTTP_STATUS.get(status, 502))
 
 
 _HTTP_STATUS: dict[str, int] = {
@@ -168,16 +170,17 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
         return sync_item.request(
-            session, item.item_id, settle_run.PERSON, allow_removals=body.allow_removals
+            session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
         )
 
 
-def _sync_answer(run: SyncRun, status: str) -> dict[str, Any]:
+def _sync_answer(run: SyncRun, status: str, begins_at: datetime | None) -> dict[str, Any]:
     told = status if status in _HTTP_STATUS else RunStatus.FAILED
     return {
         "transactions_synced": run.transactions_synced,
         "status": told,
         "run_id": run.id,
         "run_url": f"/plaid/runs/{run.id}",
+        "next_try_at": begins_at,
         "error": answers.run_error_json(run),
     }

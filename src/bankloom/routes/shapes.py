@@ -129,6 +129,9 @@ class SyncAnswer(BaseModel):
     status: Literal["synced", "up_to_date", "not_ready", "queued", "needs_relink", "failed"]
     run_id: uuid.UUID
     run_url: str
+    next_try_at: datetime | None = Field(
+        None, description="When a queued run may begin, where Plaid is not to be asked before."
+    )
     error: RunError | None = None
 
 

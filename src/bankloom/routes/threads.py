@@ -18,6 +18,11 @@ PLAID_CALLS_AT_ONCE = 16
 """Each may wait for Plaid's slowest answer, two minutes; all 40 threads waiting would stop everything."""
 
 HEALTH_CHECKS_AT_ONCE = 4
+DELIVERIES_AT_ONCE = 8
+"""More than two cores keep busy, and few enough to leave two thirds of the database's connections."""
+
+KEYS_ASKED_AT_ONCE = 4
+"""Whoever is asked may hang, and strangers choose what is asked for: known keys must not wait for that."""
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -29,6 +34,8 @@ class Threads:
     def __init__(self) -> None:
         self._calling_plaid = anyio.CapacityLimiter(PLAID_CALLS_AT_ONCE)
         self._checking_health = anyio.CapacityLimiter(HEALTH_CHECKS_AT_ONCE)
+        self._taking_deliveries = anyio.CapacityLimiter(DELIVERIES_AT_ONCE)
+        self._learning_keys = anyio.CapacityLimiter(KEYS_ASKED_AT_ONCE)
 
     async def call_plaid(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
         """Run what asks Plaid; waits its turn where many do."""
@@ -37,6 +44,14 @@ class Threads:
     async def check_health(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
         """Run a health check, however busy the other routes are."""
         return await anyio.to_thread.run_sync(work, *args, limiter=self._checking_health)
+
+    async def take_delivery(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
+        """Store a webhook, however busy the other routes are."""
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._taking_deliveries)
+
+    async def learn_key(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
+        """Ask for a key that signs webhooks, while those whose keys are known pass by."""
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._learning_keys)
 
 
 def threads_of(request: Request) -> Threads:

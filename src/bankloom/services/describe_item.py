@@ -1,4 +1,4 @@
-"""Asks Plaid what an Item is: its institution, its consent, its error; registers our webhook."""
+"""Asks Plaid how an Item is: its institution, its consent, its error; registers our webhook."""
 
 from __future__ import annotations
 
@@ -8,51 +8,67 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
-from bankloom.services import item_health
+from bankloom.services import item_health, notice_change, schedules
 from bankloom.services.plaid_errors import Remedy, remedy
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.services.fence import Run
-    from bankloom.services.plaid_messages import PlaidItem
+    from bankloom.services.plaid_messages import ItemInfo, PlaidItem
 
 log = logging.getLogger(__name__)
 
 _NO_ANSWER = (PlaidRefusedError, PlaidUnreachableError, PlaidBusyError)
 
 
-def now(run: Run) -> None:
-    """Describe the Item once after it was linked; look again if it is not well, or our webhook moved.
+def now(run: Run) -> bool:
+    """Describe the Item once after it was linked; look again when it is due, not well, or has news.
 
-    None of it is worth making the money wait: what Plaid does not answer is asked at the next run.
+    Returns whether Plaid says that the Item is broken. None of it is worth making the money wait:
+    what Plaid does not answer is asked at the next run.
     """
     webhook = run.runtime.settings.webhook_url
     if not run.asks_item and _is_well(run.item) and run.item.webhook_url == webhook:
-        return
+        return False
     told = _ask(run)
     if told is None:
-        return
-    registered = _register(run, told, webhook)
-    institution, is_final = _institution(run, told)
+        return False
+    registered = _register(run, told.item, webhook)
+    institution, is_final = _institution(run, told.item)
     with run.hold() as session:
-        _put_institution(session, told, institution)
+        _put_institution(session, told.item, institution)
         item = session.get_one(Item, run.item.item_id)
-        item.institution_id = told.institution_id or item.institution_id
-        item.consent_expires_at = told.consent_expiration_time
         item.webhook_url = registered
         item.described_at = clock.now() if is_final else None
-        item_health.note_answer(session, item.item_id, told)
+        _note(session, item, told)
+        item.check_at = schedules.next_check(item.state, run.runtime.settings)
+        notice_change.now(run, session, told)
+    return told.item.error is not None
+
+
+def _note(session: Session, item: Item, told: ItemInfo) -> None:
+    item.asked_at = clock.now()
+    item.institution_id = told.item.institution_id or item.institution_id
+    item.consent_expires_at = told.item.consent_expiration_time
+    item.bank_updated_at = told.bank_updated_at or item.bank_updated_at
+    item.bank_failed_at = told.bank_failed_at or item.bank_failed_at
+    item_health.note_answer(session, item.item_id, told.item)
 
 
 def _is_well(item: Item) -> bool:
     return item.described_at is not None and item.error_code is None
 
 
-def _ask(run: Run) -> PlaidItem | None:
-    """Ask `/item/get`; None where there is no answer now. Errors: a refusal that lasts."""
+def _ask(run: Run) -> ItemInfo | None:
+    """Ask `/item/get`; None where there is no answer now.
+
+    Errors: a refusal that lasts; `PlaidBusyError`, for the next question would be one too many, too.
+    """
     try:
         return run.runtime.plaid.item_get(run.access_token)
+    except PlaidBusyError:
+        raise
     except _NO_ANSWER as error:
         if remedy(error) is not Remedy.RETRY:
             raise

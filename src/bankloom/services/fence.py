@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError
 from bankloom.models import Item, ItemProduct, SyncRun
+from bankloom.services import schedules
 from bankloom.services.runtime import refuse_other_world
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Run:
 
 
 def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Run | None:
-    """Begin a run of the Item over its due tags; None where there is nothing to do.
+    """Begin a run of the Item over what is due of it; None where there is nothing to do, or not yet.
 
     Errors: `WorldMismatchError`, `SealBrokenError`; nothing has begun then.
     """
@@ -87,12 +88,18 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         refuse_other_world(item.world, runtime.plaid.world)
         ItemProduct.lock(session, item_id)
         at = clock.now()
+        if item.cooling_until and item.cooling_until > at:
+            item.put_off_check(item.cooling_until)
+            ItemProduct.put_off(session, item_id, item.cooling_until)
+            return None
         lease = at + _lease(runtime)
         requested = SyncRun.is_queued(session, item_id)
         tags = list(ItemProduct.claim_due(session, item_id, at, lease, all_consented=requested))
-        if not tags and not requested:
+        if not tags and not requested and not _is_due(item, at):
             return None
         run = SyncRun.begin(session, item_id, at)
+        if _is_due(item, at + schedules.goes_along(runtime.settings)):
+            item.check_at, run.asks_item = lease, True
         item.run_id = run.id
         token = runtime.keyring.open(item.access_token_sealed, item.item_id)
     leases = {tag.product: lease for tag in tags}
@@ -108,6 +115,10 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         leases=leases,
         should_stop=should_stop,
     )
+
+
+def _is_due(item: Item, at: datetime) -> bool:
+    return item.check_at is not None and item.check_at <= at
 
 
 def _lease(runtime: Runtime) -> timedelta:

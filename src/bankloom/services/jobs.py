@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
@@ -63,20 +63,40 @@ _END_LOST = text("""
 def later(session: Session, item_id: str) -> None:
     """Queue a run of the Item in this session's commit, unless one is waiting already.
 
-    A job that waits has not read anything yet, so it does this work too. The savepoint is needed
-    because the engine's refusal would otherwise abort the whole commit.
+    A job that waits has not read anything yet, so it does this work too.
+    """
+    _defer(session, SYNC_ITEM, ITEMS_QUEUE, item_id, lock=item_id, args={"item_id": item_id})
+
+
+def exchanges_later(session: Session) -> None:
+    """Queue the exchanges in this session's commit, unless they are waiting already."""
+    _defer(session, EXCHANGES_QUEUE, EXCHANGES_QUEUE, EXCHANGES_QUEUE, args={"timestamp": 0})
+
+
+def _defer(  # noqa: PLR0913 - what the engine's own call takes
+    session: Session,
+    task: str,
+    queue: str,
+    queueing_lock: str,
+    *,
+    args: dict[str, Any],
+    lock: str | None = None,
+) -> None:
+    """Queue a job, unless one with its queueing lock waits.
+
+    The savepoint is needed because the engine's refusal would otherwise abort the whole commit.
     """
     connection = session.connection()
     deferrer = _engine.configure_task(
-        SYNC_ITEM,
-        queue=ITEMS_QUEUE,
-        lock=item_id,
-        queueing_lock=item_id,
+        task,
+        queue=queue,
+        lock=lock,
+        queueing_lock=queueing_lock,
         connection=connection.connection.driver_connection,
     )
     try:
         with connection.begin_nested():
-            deferrer.defer(item_id=item_id)
+            deferrer.defer(**args)
     except AlreadyEnqueued:
         return
     except ConnectorException as error:

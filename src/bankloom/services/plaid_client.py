@@ -6,6 +6,7 @@ floats; so its answers are taken raw. It gives authentication, request models an
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,7 @@ from plaid.model.link_token_create_request import LinkTokenCreateRequest
 from plaid.model.link_token_get_request import LinkTokenGetRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
+from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
 
 from bankloom.core.errors import PlaidUnreachableError
 from bankloom.models import World
@@ -35,10 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.core.settings import PlaidSettings
+    from bankloom.core.signatures import Jwk
     from bankloom.services.plaid_gate import Gate
 
 PAGE_SIZE = 500
 """The largest `count` of `/transactions/sync`; fewer pages, fewer mutations in between."""
+
+KEY_SECONDS_MAX = 4.0
+"""How long a webhook's key is waited for: Plaid itself gives up on us after 10 s, and tries again."""
 
 CONNECTIONS = 64
 DAYS_REQUESTED = 730
@@ -112,10 +118,10 @@ class PlaidClient:
         body = ItemPublicTokenExchangeRequest(public_token=public_token)
         return self._call(self._api.item_public_token_exchange, body, messages.TokenExchanged)
 
-    def item_get(self, access_token: str) -> messages.PlaidItem:
+    def item_get(self, access_token: str) -> messages.ItemInfo:
         """Ask for the Item's own state; answers for Items in error too."""
         body = ItemGetRequest(access_token=access_token)
-        return self._call(self._api.item_get, body, messages.ItemInfo).item
+        return self._call(self._api.item_get, body, messages.ItemInfo)
 
     def item_remove(self, access_token: str) -> None:
         """End the Item and its billing; the access token is void afterwards."""
@@ -165,19 +171,31 @@ class PlaidClient:
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage, while_waiting)
 
+    def webhook_verification_key_get(self, kid: str) -> Jwk:
+        """Return a public key that Plaid signs webhooks with, or signed them with once."""
+        body = WebhookVerificationKeyGetRequest(key_id=kid)
+        method = self._api.webhook_verification_key_get
+        return self._call(method, body, messages.WebhookKeyInfo, seconds_max=KEY_SECONDS_MAX).key
+
     def _call(
         self,
         method: Callable[..., Any],
         body: Any,  # noqa: ANN401 - plaid-python's models are untyped
         answer: type[Message],
         while_waiting: Callable[[], None] | None = None,
+        *,
+        seconds_max: float = math.inf,
     ) -> Message:
         path = getattr(self._api, f"{method.__name__}_endpoint").settings["endpoint_path"]
         call = Call(path, body.get("access_token"), body.get("cursor") == "")
-        return self._gate(call, partial(self._send, method, body, answer), while_waiting)
+        send = partial(self._send, method, body, answer, seconds_max)
+        return self._gate(call, send, while_waiting)
 
-    def _send(self, method: Callable[..., Any], body: object, answer: type[Message]) -> Message:
-        timeout = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
+    def _send(
+        self, method: Callable[..., Any], body: object, answer: type[Message], seconds_max: float
+    ) -> Message:
+        waits = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
+        timeout = tuple(min(seconds, seconds_max) for seconds in waits)
         try:
             response = method(body, _preload_content=False, _request_timeout=timeout)
             return _read(_storable(response.data), answer)

@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from msgspec import Raw, Struct
 
+from bankloom.core.signatures import Jwk
+
 
 class PlaidErrorBody(Struct):
     """Spec `PlaidError`."""
@@ -95,10 +97,49 @@ class PlaidItem(Struct):
     consent_expiration_time: dt.datetime | None = None
 
 
+class TransactionsStatus(Struct):
+    """Spec `ItemStatusTransactions`: when Plaid last reached the bank, and last failed to."""
+
+    last_successful_update: dt.datetime | None = None
+    last_failed_update: dt.datetime | None = None
+
+
+class LastWebhook(Struct):
+    """Spec `ItemStatusLastWebhook`."""
+
+    sent_at: dt.datetime | None = None
+    code_sent: str | None = None
+
+
+class ItemStatus(Struct):
+    """Spec `ItemStatus`."""
+
+    transactions: TransactionsStatus | None = None
+    last_webhook: LastWebhook | None = None
+
+
 class ItemInfo(Struct):
     """Spec `ItemGetResponse`."""
 
     item: PlaidItem
+    status: ItemStatus | None = None
+
+    @property
+    def bank_updated_at(self) -> dt.datetime | None:
+        """When Plaid last reached the bank for transactions."""
+        updates = self.status and self.status.transactions
+        return updates.last_successful_update if updates else None
+
+    @property
+    def bank_failed_at(self) -> dt.datetime | None:
+        """When Plaid last failed to reach the bank for transactions."""
+        updates = self.status and self.status.transactions
+        return updates.last_failed_update if updates else None
+
+    @property
+    def last_webhook(self) -> LastWebhook:
+        """Which webhook of this Item Plaid sent last, and when; nothing where it sent none."""
+        return (self.status and self.status.last_webhook) or LastWebhook()
 
 
 class PlaidInstitution(Struct):
@@ -188,3 +229,9 @@ class SyncPage(Struct):
     accounts: list[Raw] = []
     transactions_update_status: str = "TRANSACTIONS_UPDATE_STATUS_UNKNOWN"
     request_id: str | None = None
+
+
+class WebhookKeyInfo(Struct):
+    """Spec `WebhookVerificationKeyGetResponse`."""
+
+    key: Jwk

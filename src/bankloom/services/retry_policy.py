@@ -1,4 +1,7 @@
-"""When to try again: backoff with jitter and cap after failures, a short ladder while not ready."""
+"""When to try again: backoff with jitter and cap after failures, a short ladder while not ready.
+
+What went well is due by its schedule: `services/schedules.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ FIRST_BACKOFF_SECONDS = 30
 BACKOFF_CAP_SECONDS = (
     6 * 3600
 )  # institutions are down for hours; Plaid itself checks 1 to 4 times a day
-RELINK_CHECK_SECONDS = 24 * 3600  # a repair outside our own update mode is noticed within a day
+FIRST_COOLING_SECONDS = 60  # Plaid counts its limits by the minute
+COOLING_CAP_SECONDS = 3600
 NOT_COMPLETE_LADDER_SECONDS = (2, 5, 15, 60)
 NOT_COMPLETE_LAST_SECONDS = 600
 
@@ -28,9 +32,7 @@ def after_failure(remedy: Remedy, failures: int) -> timedelta | None:
     """Return how long to wait after the n-th failure in a row; None: only a trigger tries again."""
     if remedy in _PASSING:
         ceiling = min(BACKOFF_CAP_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
-        return timedelta(seconds=_jittered(ceiling))
-    if remedy is Remedy.RELINK:
-        return timedelta(seconds=_jittered(RELINK_CHECK_SECONDS))
+        return timedelta(seconds=jittered(ceiling))
     return None
 
 
@@ -40,10 +42,12 @@ def until_complete(tries: int) -> timedelta:
     return timedelta(seconds=ladder[tries] if tries < len(ladder) else NOT_COMPLETE_LAST_SECONDS)
 
 
-def after_success(interval_seconds: int) -> timedelta:
-    """Return how long until the next scheduled run, spread so that Items don't fall due together."""
-    return timedelta(seconds=_jittered(interval_seconds))
+def while_cooling(coolings: int) -> timedelta:
+    """Return how long to leave an Item alone that Plaid was asked about too often, without its hint."""
+    ceiling = min(COOLING_CAP_SECONDS, FIRST_COOLING_SECONDS * 2 ** min(coolings, 16))
+    return timedelta(seconds=jittered(ceiling))
 
 
-def _jittered(seconds: float) -> float:
+def jittered(seconds: float) -> float:
+    """Return the seconds, a quarter more or less at random."""
     return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing

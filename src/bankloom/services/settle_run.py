@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, PlaidRefusedError
-from bankloom.models import ItemProduct, ProductState, RunStatus, SyncRun
-from bankloom.services import item_health, retry_policy
+from bankloom.core.errors import BankloomError, PlaidBusyError, PlaidRefusedError
+from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
+from bankloom.services import item_health, request_run, retry_policy, schedules
 from bankloom.services.plaid_errors import FOR_THE_PERSON, Remedy, remedy
 from bankloom.services.sync_transactions import NOT_READY
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Iterator
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from bankloom.services.sync_transactions import Update
 
 log = logging.getLogger(__name__)
-
-PERSON = "person"
-"""The trigger of a run that somebody asked for; it does not use up the waits of the automatic ones."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,15 @@ def transactions_applied(
     """Settle the transactions in the very commit that applies them; return the run's outcomes."""
     not_ready, complete = update.status == NOT_READY, update.is_complete
     if complete:
-        wait = retry_policy.after_success(run.runtime.settings.sync_interval_seconds)
+        due = schedules.next_sync(tag.product, run.runtime.settings)
     else:
-        wait = retry_policy.until_complete(tag.tries_until_complete)
-    tries = tag.tries_until_complete + (run.trigger != PERSON)
+        due = clock.now() + retry_policy.until_complete(tag.tries_until_complete)
+    tries = tag.tries_until_complete + (run.trigger != request_run.PERSON)
     _succeed(
         run,
         session,
         tag,
-        wait,
+        due,
         state=ProductState.SYNCING if not_ready else ProductState.READY,
         tries_until_complete=0 if complete else tries,
     )
@@ -66,10 +65,9 @@ def transactions_applied(
 def accounts_only(run: Run, session: Session, tag: ItemProduct) -> Outcomes:
     """Settle a product of which only accounts and balances are kept; return the run's outcomes."""
     consented = tag.state != ProductState.CONSENT_NEEDED
-    interval = run.runtime.settings.sync_interval_seconds
-    wait = retry_policy.after_success(interval) if consented else None
+    due = schedules.next_sync(tag.product, run.runtime.settings) if consented else None
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
-    _succeed(run, session, tag, wait, state=state)
+    _succeed(run, session, tag, due, state=state)
     return _tell(run, session, [tag], Outcome(RunStatus.UP_TO_DATE, {}))
 
 
@@ -89,16 +87,41 @@ def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
             wait = retry_policy.after_failure(what, tag.failures)
             state = _STATES.get(what, ProductState.FAILING)
             ItemProduct.note(session, tag, state=state, failures=tag.failures + 1, **reason)
-            _move_lease(run, session, tag, wait)
-        item_health.note_failure(session, run.item.item_id, reason["error_code"])
+            _move_lease(run, session, tag, clock.now() + wait if wait else None)
+        with _checked_as_its_state_asks(run, session):
+            item_health.note_failure(session, run.item.item_id, reason["error_code"])
         status = RunStatus.NEEDS_RELINK if what in FOR_THE_PERSON else RunStatus.FAILED
         outcomes = _tell(run, session, tags, Outcome(status, reason))
     run.outcomes = outcomes
 
 
+def cooled(run: Run, busy: PlaidBusyError) -> None:
+    """Leave the Item alone until Plaid may be asked about it again; then another run goes on.
+
+    That is a delay and no failure: the tags keep their states, and whoever waits for this run
+    gets that one's end. Where neither Plaid nor the budget says until when, we guess.
+    """
+    with run.hold() as session:
+        item = session.get_one(Item, run.item.item_id)
+        until = busy.free_at or clock.now() + retry_policy.while_cooling(item.coolings)
+        item.cooling_until, item.coolings = until, item.coolings + 1
+        ItemProduct.lock(session, item.item_id)
+        item.put_off_check(until)
+        ItemProduct.put_off(session, item.item_id, until)
+        for tag in run.tags:
+            if tag.product not in run.outcomes:
+                _move_lease(run, session, tag, until)
+        wishes = {"allow_removals": run.allow_removals, "asks_item": run.asks_item}
+        successor = SyncRun.queue(session, item.item_id, run.trigger, clock.now(), **wishes)
+        values = {"superseded_by": successor, **reason_of(busy)}
+        SyncRun.end(session, run.id, RunStatus.SUPERSEDED, **values)
+    log.warning("Item %s: nothing is asked before %s: %s", item.item_id, until, busy.message)
+
+
 _STATES = {
     Remedy.CONSENT_NEEDED: ProductState.CONSENT_NEEDED,
     Remedy.NOT_SUPPORTED: ProductState.NOT_SUPPORTED,
+    Remedy.PERMANENT: ProductState.NEEDS_YOU,
 }
 _WORST_FIRST = (
     RunStatus.NEEDS_RELINK,
@@ -118,17 +141,27 @@ def reason_of(error: BankloomError) -> dict[str, Any]:
 
 
 def _succeed(
-    run: Run, session: Session, tag: ItemProduct, wait: timedelta | None, **values: Any
+    run: Run, session: Session, tag: ItemProduct, due: datetime | None, **values: Any
 ) -> None:
     nothing_wrong = {"failures": 0, "error_code": None, "error_message": None, "request_id": None}
     ItemProduct.note(session, tag, last_success_at=clock.now(), **nothing_wrong, **values)
-    _move_lease(run, session, tag, wait)
-    item_health.derive(session, tag.item_id)
+    _move_lease(run, session, tag, due)
+    with _checked_as_its_state_asks(run, session):
+        item_health.derive(session, tag.item_id)
 
 
-def _move_lease(run: Run, session: Session, tag: ItemProduct, wait: timedelta | None) -> None:
+@contextmanager
+def _checked_as_its_state_asks(run: Run, session: Session) -> Iterator[None]:
+    """Let an Item whose state changes in the block be looked at as often as the new state asks for."""
+    item = session.get_one(Item, run.item.item_id)
+    before = item.state
+    yield
+    if item.state != before:
+        item.check_at = schedules.next_check(item.state, run.runtime.settings)
+
+
+def _move_lease(run: Run, session: Session, tag: ItemProduct, due: datetime | None) -> None:
     """Say when the tag is due next, unless a trigger has made it due meanwhile."""
-    due = clock.now() + wait if wait else None
     ItemProduct.move_lease(session, tag, run.leases[tag.product], due)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core.errors import UnknownPublicTokenError
 from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
-from bankloom.services import sync_item
+from bankloom.services import sync_item, webhook_actions
 from bankloom.services.sync_accounts import link_account_values
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
             )
         )
         session.flush()
+        webhook_actions.replay_waiting(session, runtime.plaid.world, told.item_id)
     elif item.user_id != user_id:
         raise UnknownPublicTokenError
     elif item.access_token_hash != token_hash:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
 from bankloom.models import Account, BalanceSnapshot
+from bankloom.services import item_health
 
 if TYPE_CHECKING:
     from bankloom.services.fence import Run
@@ -21,6 +22,7 @@ def now(run: Run) -> set[str]:
     with run.hold() as session:
         Account.put_described(session, run.item.item_id, rows, at)
         BalanceSnapshot.take(session, run.item.item_id, at)
+        item_health.note_proof(session, run.item.item_id)
     return set(by_id)
 
 

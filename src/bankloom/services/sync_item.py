@@ -11,24 +11,21 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock, logs
-from bankloom.core.errors import BankloomError, DatabaseLostError
+from bankloom.core.errors import BankloomError, DatabaseLostError, PlaidBusyError
 from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
 from bankloom.services import (
     counted,
     describe_item,
     fence,
-    jobs,
+    request_run,
     settle_run,
     sync_accounts,
     sync_transactions,
 )
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Callable
     from datetime import datetime
-
-    from sqlalchemy.orm import Session
 
     from bankloom.services.fence import Run
     from bankloom.services.runtime import Runtime
@@ -42,18 +39,7 @@ REFUSED_WAIT = timedelta(hours=1)
 """How long an Item rests that this process may not touch; an operator has to mend the settings."""
 
 
-def request(session: Session, item_id: str, trigger: str, **wishes: bool) -> uuid.UUID:
-    """Ask, in this session's commit, for a run of the Item that begins after it; return the run.
-
-    The wishes are those of `SyncRun.queue`. Only a person's request tries a product without consent
-    again: that may add it to the Item.
-    """
-    at = clock.now()
-    by_person = trigger == settle_run.PERSON
-    ItemProduct.make_due(session, item_id, at, even_without_consent=by_person)
-    run_id = SyncRun.queue(session, item_id, trigger, at, **wishes)
-    jobs.later(session, item_id)
-    return run_id
+request = request_run.request
 
 
 def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> datetime | None:
@@ -73,12 +59,14 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
             _run(run)
         except (fence.SupersededError, fence.StoppedError):
             _hand_over(run)
+        except PlaidBusyError as busy:
+            _cool(run, busy)
         counted.run_ended(run)
     return _next_due(runtime, item_id)
 
 
 def _run(run: Run) -> None:
-    """Read the accounts, then each due product; one product failing leaves the others running."""
+    """Look at the Item, then bring up each due product; one failing leaves the others running."""
     known_accounts: set[str] = set()
     if not _try(run, run.tags, partial(_read_item, run, known_accounts)):
         return
@@ -89,8 +77,10 @@ def _run(run: Run) -> None:
 
 
 def _read_item(run: Run, known_accounts: set[str]) -> None:
-    describe_item.now(run)
-    known_accounts |= sync_accounts.now(run)
+    """Ask how the Item is, and for its accounts, unless Plaid says that it has none to give now."""
+    is_broken = describe_item.now(run)
+    if run.tags or not is_broken:
+        known_accounts |= sync_accounts.now(run)
 
 
 def _bring_up_to_date(run: Run, tag: ItemProduct, known_accounts: set[str]) -> None:
@@ -111,7 +101,7 @@ def _try(run: Run, tags: list[ItemProduct], work: Callable[[], None]) -> bool:
     """Do the work; whatever goes wrong is settled on the tags. Say whether it went well."""
     try:
         work()
-    except (fence.SupersededError, fence.StoppedError):
+    except (fence.SupersededError, fence.StoppedError, PlaidBusyError):
         raise
     except BankloomError as error:
         settle_run.failed(run, tags, error)
@@ -137,6 +127,13 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
         SyncRun.end(session, run_id, RunStatus.FAILED, **settle_run.reason_of(error))
 
 
+def _cool(run: Run, busy: PlaidBusyError) -> None:
+    try:
+        settle_run.cooled(run, busy)
+    except fence.SupersededError:
+        _hand_over(run)
+
+
 def _hand_over(run: Run) -> None:
     """Discard the run's work. Unless another run has the Item already, ask for one."""
     log.info("Item %s: run %s is handed over", run.item.item_id, run.id)
@@ -145,7 +142,7 @@ def _hand_over(run: Run) -> None:
         successor = None
         if item is not None and item.run_id == run.id:
             wishes = {"allow_removals": run.allow_removals, "asks_item": run.asks_item}
-            successor = request(session, item.item_id, "takeover", **wishes)
+            successor = request_run.request(session, item.item_id, "takeover", **wishes)
         SyncRun.end(session, run.id, RunStatus.SUPERSEDED, superseded_by=successor)
 
 

@@ -17,7 +17,7 @@ from bankloom.models import (
     SyncRun,
     transaction_staging,
 )
-from bankloom.services import end_lost_jobs, jobs, sync_item
+from bankloom.services import end_lost_jobs, jobs, request_run, webhook_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 Args = TypeVarTuple("Args")
 
-RUNS_KEPT = timedelta(days=30)
 DUE_ITEMS_MAX = 500
 """How many Items one tick queues: the rest is due at the next one, which spreads a burst over time."""
 _TICKS_LOCK = 0x7469636B73
@@ -42,7 +41,7 @@ def now(runtime: Runtime, silent: Sequence[Job]) -> None:
     """Do every chore; one that fails leaves the others to be done, and is tried at the next tick."""
     for job in silent:
         _try(take_over, runtime, job)
-    for chore in (end_lost_jobs.now, queue_due, sweep):
+    for chore in (end_lost_jobs.now, queue_due, webhook_actions.retry_due, sweep):
         _try(chore, runtime)
 
 
@@ -54,10 +53,13 @@ def _try(chore: Callable[[*Args], None], *args: *Args) -> None:
 
 
 def queue_due(runtime: Runtime) -> None:
-    """Queue the Items that are due."""
+    """Queue the Items that are due, by a product or to be looked at."""
     with runtime.database.session() as session:
         _wait_for_other_ticks(session)
-        for item_id in ItemProduct.due_items(session, clock.now(), DUE_ITEMS_MAX):
+        at = clock.now()
+        tags = ItemProduct.due_items(session, at, DUE_ITEMS_MAX)
+        checks = Item.due_checks(session, at, DUE_ITEMS_MAX)
+        for item_id in list(dict.fromkeys([*tags, *checks]))[:DUE_ITEMS_MAX]:
             jobs.later(session, item_id)
 
 
@@ -68,7 +70,7 @@ def sweep(runtime: Runtime) -> None:
         _wait_for_other_ticks(session)
         transaction_staging.sweep(session)
         LinkSession.wipe_old(session, at)
-        SyncRun.forget_old(session, at - RUNS_KEPT)
+        SyncRun.forget_old(session, at - timedelta(days=runtime.settings.retention_days))
         ExchangeClaim.wipe_old(session, at)
 
 
@@ -88,4 +90,4 @@ def take_over(runtime: Runtime, job: Job) -> None:
         item = Item.lock(session, item_id)  # first: who waits for an Item must not hold jobs
         if jobs.end_lost(session, job.id) and item is not None:
             log.warning("Item %s: its worker fell silent, another takes over", item_id)
-            sync_item.request(session, item_id, "takeover")
+            request_run.request(session, item_id, "takeover")

@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from platypus_bank.control import faults, items, link, world
+from platypus_bank.control import faults, items, link, webhooks, world
 from platypus_bank.control.door import Action, door
 from platypus_bank.service import Service
 
@@ -11,6 +11,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     **link.ACTIONS,
     **items.ACTIONS,
     **faults.ACTIONS,
+    **webhooks.ACTIONS,
 }
 
 

@@ -14,6 +14,18 @@ CHECKS = {
         "state",
         ("new", "healthy", "degraded", "needs re-link", "disconnecting", "revoked", "removed"),
     ),
+    "item_products": (
+        "state",
+        (
+            "requested",
+            "syncing",
+            "ready",
+            "consent needed",
+            "not supported",
+            "failing",
+            "needs you",
+        ),
+    ),
     "link_sessions": ("purpose", ("link", "repair", "accounts", "products")),
     "exchange_claims": ("state", ("claimed", "done", "held", "possible orphan")),
     "sync_runs": (
@@ -31,7 +43,7 @@ CHECKS = {
         ),
     ),
 }
-OLD_CHECKS = ("exchange_claims", "sync_runs")
+OLD_CHECKS = ("exchange_claims", "item_products", "sync_runs")
 
 
 def upgrade() -> None:
@@ -138,6 +150,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="new", nullable=False),
         schema="bankloom",
     )
+    op.add_column("items", sa.Column("state_reason", sa.Text(), nullable=True), schema="bankloom")
     op.add_column(
         "items",
         sa.Column(

@@ -1,0 +1,237 @@
+"""An Item's state: what moves it, and that only a call for its data that went well makes it healthy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import wait_until
+from scenes import (
+    SYNC_PATH,
+    ask_plaid,
+    assert_equals_ledger,
+    exchange,
+    holding,
+    linked,
+    newcomer,
+    person,
+    query,
+    tags,
+)
+from workers import jobs_of, runs, settle
+
+if TYPE_CHECKING:
+    from bankloom.services.runtime import Runtime
+    from harness import Api
+    from platypus_bank.testing import Running
+
+BROKEN = {"error_type": "ITEM_ERROR", "error_code": "ITEM_LOGIN_REQUIRED"}
+DOWN = {"error_type": "INSTITUTION_ERROR", "error_code": "INSTITUTION_DOWN"}
+BUSY = {"status": 429, "error_type": "RATE_LIMIT_EXCEEDED", "error_code": "TRANSACTIONS_SYNC_LIMIT"}
+
+
+def state(runtime: Runtime) -> tuple[str, str | None]:
+    """Return the state and the reason of the one Item."""
+    (row,) = query(runtime, "SELECT state, state_reason FROM items")
+    return row.state, row.state_reason
+
+
+def linked_with_token(api: Api, bank: Running) -> tuple[str, str]:
+    """Link an Item and return it with its access token."""
+    new = newcomer(api, bank, **person())
+    token = exchange(api, new.public_token).json()["access_token"]
+    api.sync_until_complete(new.item_id)
+    return new.item_id, token
+
+
+def update_mode(bank: Running, token: str) -> None:
+    """Log in again at the bank, in an update mode that we did not open."""
+    body = {
+        "client_name": "Test",
+        "language": "en",
+        "country_codes": ["US"],
+        "user": {"client_user_id": "1"},
+        "access_token": token,
+    }
+    bank.control.complete_link(ask_plaid(bank, "/link/token/create", **body)["link_token"])
+
+
+def check(runtime: Runtime) -> None:
+    """Let the Item be due to be looked at, and nothing else, and wait until it was."""
+    asked = "SELECT asked_at FROM items"
+    before = query(runtime, asked)
+    query(runtime, "UPDATE items SET check_at = now()")
+    wait_until(lambda: query(runtime, asked) != before)
+    settle(runtime)
+
+
+def hours_until_check(runtime: Runtime) -> float:
+    """Return in how many hours the Item is looked at again."""
+    (row,) = query(runtime, "SELECT extract(epoch FROM check_at - now()) AS seconds FROM items")
+    return float(row.seconds) / 3600
+
+
+def test_an_item_is_new_until_its_data_came(api: Api, runtime: Runtime, bank: Running) -> None:
+    """That Plaid knows the Item is no proof; that it gave its accounts is."""
+    new = newcomer(api, bank, **person())
+    with holding(bank, "/accounts/get") as hold:
+        assert exchange(api, new.public_token).is_success
+        hold.reached()
+        assert query(runtime, "SELECT asked_at IS NOT NULL FROM items") == [(True,)]
+        assert state(runtime) == ("new", None)
+    api.sync_until_complete(new.item_id)
+    assert state(runtime) == ("healthy", None)
+
+
+def test_a_passing_trouble_degrades(api: Api, runtime: Runtime, bank: Running) -> None:
+    """A bank that is down says so in the state, until the next call that went well."""
+    item_id = linked(api, bank)
+    bank.control.fault(SYNC_PATH, error=DOWN)
+    assert api.sync(item_id)["status"] == "failed"
+    assert state(runtime) == ("degraded", "INSTITUTION_DOWN")
+    assert api.sync(item_id)["status"] == "up_to_date"
+    assert state(runtime) == ("healthy", None)
+
+
+def test_a_repair_is_proven_before_it_is_believed(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """That `/item/get` has no error any more is no proof: the data must come again."""
+    item_id, token = linked_with_token(api, bank)
+    ask_plaid(bank, "/sandbox/item/reset_login", access_token=token)
+    assert api.sync(item_id)["status"] == "needs_relink"
+    assert state(runtime) == ("needs re-link", "ITEM_LOGIN_REQUIRED")
+    update_mode(bank, token)
+    with holding(bank, "/accounts/get") as hold:
+        api.sync(item_id, wait=False)
+        hold.reached()
+        assert query(runtime, "SELECT reported_error_code FROM items") == [(None,)]
+        assert state(runtime) == ("needs re-link", "ITEM_LOGIN_REQUIRED")
+    settle(runtime)
+    assert state(runtime) == ("healthy", None)
+
+
+def test_an_item_that_waits_for_a_login_is_asked_about_daily(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """Only `/item/get` is called, and once it tells of no error, everything is pulled again."""
+    item_id, token = linked_with_token(api, bank)
+    ask_plaid(bank, "/sandbox/item/reset_login", access_token=token)
+    api.sync(item_id)
+    assert query(runtime, "SELECT next_try_at FROM item_products") == [(None,)]
+    assert 18 <= hours_until_check(runtime) <= 30
+    bank.control.forget_calls()
+    check(runtime)
+    assert [call["path"] for call in bank.control.calls(item_id=item_id)] == ["/item/get"]
+    assert 17.9 <= hours_until_check(runtime) <= 30
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    update_mode(bank, token)
+    check(runtime)
+    wait_until(lambda: state(runtime) == ("healthy", None))
+    settle(runtime)
+    assert tags(runtime) == {"transactions": "ready"}
+    assert_equals_ledger(api, bank, item_id)
+    assert 4.4 <= hours_until_check(runtime) <= 7.5
+
+
+def test_an_item_that_is_gone_is_left_alone(api: Api, runtime: Runtime, bank: Running) -> None:
+    """What no update mode repairs is revoked, and neither polled nor probed any more."""
+    item_id = linked(api, bank)
+    revoked = {"error_type": "ITEM_ERROR", "error_code": "USER_PERMISSION_REVOKED"}
+    bank.control.fault(SYNC_PATH, error=revoked)
+    assert api.sync(item_id)["status"] == "needs_relink"
+    assert state(runtime) == ("revoked", "USER_PERMISSION_REVOKED")
+    assert query(runtime, "SELECT check_at FROM items") == [(None,)]
+    assert query(runtime, "SELECT next_try_at FROM item_products") == [(None,)]
+
+
+def test_a_consent_that_ends_soon_is_told(api: Api, runtime: Runtime, bank: Running) -> None:
+    """By what `/item/get` says, a week ahead; a later date, or none, is no trouble."""
+    item_id = linked(api, bank)
+    for hours, expected in ((24 * 3, "disconnecting"), (24 * 30, "healthy")):
+        (row,) = query(runtime, "SELECT now() + make_interval(hours => :h) AS at", h=hours)
+        told = {"item": {"item_id": item_id, "consent_expiration_time": row.at.isoformat()}}
+        bank.control.fault("/item/get", body=json.dumps(told | {"request_id": "r"}))
+        check(runtime)
+        assert state(runtime)[0] == expected
+
+
+def test_a_code_that_nobody_knows_needs_you(api: Api, runtime: Runtime, bank: Running) -> None:
+    """It is tried no more by itself, and the tag and the Item both say why."""
+    item_id = linked(api, bank)
+    bank.control.fault(SYNC_PATH, error={"error_type": "ITEM_ERROR", "error_code": "BRAND_NEW"})
+    api.sync(item_id)
+    assert tags(runtime) == {"transactions": "needs you"}
+    assert state(runtime) == ("degraded", "BRAND_NEW")
+
+
+def test_a_check_reads_balances_and_nothing_that_is_billed(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """Whatever falls due by itself, of every product, calls only what Plaid does not bill by the call."""
+    products = ["transactions", "investments", "liabilities", "auth", "identity"]
+    item_id = api.link(bank, products=products, **person())
+    api.sync_until_complete(item_id)
+    settle(runtime)
+    bank.control.accounts(item_id, upsert=[_with_balance(bank, item_id, 77)])
+    bank.control.forget_calls()
+    check(runtime)
+    assert [row["balance"] for row in api.accounts()] == [77]
+    query(runtime, "UPDATE item_products SET next_try_at = now()")
+    wait_until(lambda: bank.control.calls(SYNC_PATH))
+    settle(runtime)
+    asked = {call["path"] for call in bank.control.calls(item_id=item_id)}
+    assert asked == {"/item/get", "/accounts/get", "/transactions/sync"}
+
+
+def _with_balance(bank: Running, item_id: str, current: int) -> dict[str, Any]:
+    (account,) = bank.control.ledger(item_id)["accounts"]
+    return {"account_id": account["account_id"], "balances": {"current": current}}
+
+
+def test_an_update_without_a_webhook_is_noticed(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Where Plaid reached the bank after our last pull, the check makes the transactions due."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    check(runtime)
+    assert jobs_of(runtime) == []
+    before = runs(runtime, item_id)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    check(runtime)
+    wait_until(lambda: "gap" in _triggers(runtime))
+    settle(runtime)
+    assert runs(runtime, item_id)[len(before) :] == ["up_to_date", "synced"]
+    assert_equals_ledger(api, bank, item_id)
+
+
+def _triggers(runtime: Runtime) -> list[str]:
+    return [row.trigger for row in query(runtime, "SELECT trigger FROM sync_runs")]
+
+
+@pytest.mark.parametrize("path", [SYNC_PATH, "/accounts/get"])
+def test_an_item_asked_too_often_cools_down(
+    api: Api, runtime: Runtime, bank: Running, path: str
+) -> None:
+    """A 429 delays and fails nothing: the tag keeps its state, and nothing is asked meanwhile."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    bank.control.fault(path, error=BUSY)
+    answer = api.post("/plaid/sync", item_id=item_id)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    (row,) = query(runtime, "SELECT cooling_until, next_try_at FROM items, item_products")
+    assert row.cooling_until == row.next_try_at
+    assert answer.json()["next_try_at"] == row.cooling_until.isoformat().replace("+00:00", "Z")
+    assert tags(runtime) == {"transactions": "ready"}
+    assert state(runtime) == ("healthy", None)
+    bank.control.forget_calls()
+    again = api.post("/plaid/sync", item_id=item_id)
+    assert again.json()["run_id"] == answer.json()["run_id"]
+    settle(runtime)
+    assert bank.control.calls() == []
+    query(runtime, "UPDATE items SET cooling_until = now()")
+    assert api.sync(item_id)["status"] == "synced"
+    assert query(runtime, "SELECT coolings FROM items") == [(0,)]
+    assert_equals_ledger(api, bank, item_id)
