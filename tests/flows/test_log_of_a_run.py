@@ -43,9 +43,9 @@ def test_a_failed_run_can_be_followed(
     finally:
         process.stop()
     lines = lines_of(process)
-    (of_the_run,) = [line for line in lines if line["run_id"] == failed["run_id"]]
-    assert of_the_run["item_id"] == item_id
-    assert "Plaid gave no answer" in of_the_run["message"]
+    of_the_run = [line for line in lines if line["run_id"] == failed["run_id"]]
+    assert {line["item_id"] for line in of_the_run} == {item_id}
+    assert any("Plaid gave no answer" in line["message"] for line in of_the_run)
     assert all(line["item_id"] is None for line in lines if line["run_id"] is None)
 
 
