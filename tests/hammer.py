@@ -9,15 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bankloom.app import open_runtime
 from bankloom.core.db import Database
 from bankloom.core.errors import PlaidBusyError
 from bankloom.core.settings import Settings
 from bankloom.models import PlaidBudget
 from bankloom.services import plaid_budget, rate_limits
+from bankloom.services.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from multiprocessing.synchronize import Barrier
 
     from sqlalchemy import Connection
 
@@ -35,13 +36,26 @@ class Grant(NamedTuple):
 
 
 def in_processes(count: int, target: Callable[..., Any], *args: Any) -> list[Any]:
-    """Call the target in so many processes at once, each with its number; return what it returned."""
-    with multiprocessing.get_context("spawn").Pool(count) as pool:
-        calls = [pool.apply_async(target, (number, *args)) for number in range(count)]
+    """Call the target in so many processes at the same moment; return what it returned in each."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(count, _meet_at, (context.Barrier(count),)) as pool:
+        calls = [pool.apply_async(_together, (target, args)) for _ in range(count)]
         return [call.get(CHILD_SECONDS_MAX) for call in calls]
 
 
-def spend(_number: int, url: str, calls: Sequence[Sequence[Cost]], seconds: float) -> list[Grant]:
+_meeting: list[Barrier] = []
+
+
+def _meet_at(barrier: Barrier) -> None:
+    _meeting.append(barrier)
+
+
+def _together(target: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    _meeting[0].wait(CHILD_SECONDS_MAX)
+    return target(*args)
+
+
+def spend(url: str, calls: Sequence[Sequence[Cost]], seconds: float) -> list[Grant]:
     """Spend what these calls cost over and over, each over a connection of its own."""
     with closing(Database(url)) as database, ThreadPoolExecutor(len(calls)) as pool:
         until = time.monotonic() + seconds
@@ -65,7 +79,6 @@ def autocommitting(database: Database) -> Connection:
 
 
 def ask_for_items(
-    _number: int,
     environment: dict[str, str],
     tokens: list[str],
     seconds: float,
@@ -76,7 +89,7 @@ def ask_for_items(
     rate_limits.WINDOW_SECONDS = window_seconds
     plaid_budget.WAIT_IN_PLACE_SECONDS = 0.1
     busy = 0
-    with closing(open_runtime(Settings.read())) as runtime:
+    with closing(Runtime.open(Settings.read())) as runtime:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for token in tokens:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -136,23 +137,27 @@ def settings_for(bank_url: str, database_url: str, data_dir: Path, **more: Any) 
 
 
 @contextmanager
-def serving(settings: Settings, *, with_worker: bool = True) -> Iterator[tuple[Api, Runtime]]:
-    """Serve from a thread of this process, over real HTTP."""
+def serving(
+    settings: Settings, *, with_worker: bool = True, gets_webhooks: bool = False
+) -> Iterator[tuple[Api, Runtime]]:
+    """Serve from a thread of this process, over real HTTP; Plaid is told where if it is to send webhooks."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    if gets_webhooks:
+        settings = settings.model_copy(update={"public_url": url})
     runtime = open_runtime(settings)
     config = uvicorn.Config(
         create_app(runtime, with_worker=with_worker),
-        port=0,
         log_config=None,
         access_log=False,
         timeout_keep_alive=IDLE_SECONDS,  # or a call after a pause may meet the server's hanging up
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="service")
+    thread = threading.Thread(target=server.run, args=([listener],), name="service")
     thread.start()
     try:
         wait_until(lambda: server.started or not thread.is_alive())
-        port = server.servers[0].sockets[0].getsockname()[1]
-        api = Api(f"http://127.0.0.1:{port}")
+        api = Api(url)
         with api.client:
             yield api, runtime
     finally:

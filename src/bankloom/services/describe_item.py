@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
-from bankloom.services import item_health, notice_change, schedules
+from bankloom.services import item_health, item_news, notice_change, schedules
 from bankloom.services.plaid_errors import Remedy, remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from bankloom.services.fence import Run
+    from bankloom.services.item_news import News
     from bankloom.services.plaid_messages import ItemInfo, PlaidItem
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,8 @@ def now(run: Run) -> bool:
     webhook = run.runtime.settings.webhook_url
     if not run.asks_item and _is_well(run.item) and run.item.webhook_url == webhook:
         return False
-    told = _ask(run)
+    news = item_news.waiting(run)
+    told = _ask(run, news)
     if told is None:
         return False
     registered = _register(run, told.item, webhook)
@@ -41,26 +45,28 @@ def now(run: Run) -> bool:
         item = session.get_one(Item, run.item.item_id)
         item.webhook_url = registered
         item.described_at = clock.now() if is_final else None
-        _note(session, item, told)
+        _note(item, told)
+        item_news.note(item, news)
+        item_health.note_answer(session, item.item_id, told.item)
         item.check_at = schedules.next_check(item.state, run.runtime.settings)
         notice_change.now(run, session, told)
+        item_news.stamp(session, news, item_news.ASKED)
     return told.item.error is not None
 
 
-def _note(session: Session, item: Item, told: ItemInfo) -> None:
+def _note(item: Item, told: ItemInfo) -> None:
     item.asked_at = clock.now()
     item.institution_id = told.item.institution_id or item.institution_id
     item.consent_expires_at = told.item.consent_expiration_time
     item.bank_updated_at = told.bank_updated_at or item.bank_updated_at
     item.bank_failed_at = told.bank_failed_at or item.bank_failed_at
-    item_health.note_answer(session, item.item_id, told.item)
 
 
 def _is_well(item: Item) -> bool:
     return item.described_at is not None and item.error_code is None
 
 
-def _ask(run: Run) -> ItemInfo | None:
+def _ask(run: Run, news: Sequence[News]) -> ItemInfo | None:
     """Ask `/item/get`; None where there is no answer now.
 
     Errors: a refusal that lasts; `PlaidBusyError`, for the next question would be one too many, too.
@@ -71,6 +77,8 @@ def _ask(run: Run) -> ItemInfo | None:
         raise
     except _NO_ANSWER as error:
         if remedy(error) is not Remedy.RETRY:
+            with run.hold() as session:  # that is an answer too: the Item is gone, say
+                item_news.stamp(session, news, error.message)
             raise
         log.warning("Item %s is not described: %s", run.item.item_id, error.message)
         return None
