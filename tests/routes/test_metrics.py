@@ -16,6 +16,7 @@ from bankloom.models import ApiKey, User
 from bankloom.services import counted, gauges, keep_counts, sync_item
 from harness import Api, serving, settings_for, wait_until
 from scenes import SYNC_PATH, bank_account, linked, person, purchases, query
+from webhook_sender import deliver, plaid_keys, updates_available
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,19 +124,6 @@ def test_two_processes_are_told_as_one(api: Api, runtime: Runtime) -> None:
     assert calls(scrape(api), "/item/get", "ok") == 2
 
 
-def test_refused_deliveries_are_told(api: Api, runtime: Runtime) -> None:
-    """Those of the table of refusals stand beside the accepted ones, by verdict."""
-    query(
-        runtime,
-        "INSERT INTO webhook_refusals (verdict, count, first_at, last_at)"
-        " VALUES ('stale', 5, now(), now())",
-    )
-    runtime.counts.add(counted.DELIVERIES, verdict="accepted")
-    told = scrape(api)
-    assert value(told, "bankloom_webhook_deliveries_total", verdict="stale") == 5
-    assert value(told, "bankloom_webhook_deliveries_total", verdict="accepted") == 1
-
-
 def test_the_budget_is_told(bank: Running, database_url: str, tmp_path: Path) -> None:
     """Of each limit of the client all is left, and nothing where the next call has to wait."""
     settings = settings_for(bank.url, database_url, tmp_path / "data", rate_limits=None)
@@ -161,14 +149,26 @@ def test_lag_is_told(bank: Running, database_url: str, tmp_path: Path) -> None:
     assert value(told, "bankloom_runs", status="queued") == 1
 
 
-def test_webhook_to_rows_is_told(api: Api, bank: Running, runtime: Runtime) -> None:
-    """A run that a webhook asked for: the time from its asking until the rows were committed."""
-    item_id = linked(api, bank)
-    bank.control.changes(item_id, added=[{"transaction_id": "t"}])
-    with runtime.database.session() as session:
-        sync_item.request(session, item_id, counted.WEBHOOK)
-    wait_until(lambda: value(scrape(api), "bankloom_webhook_to_rows_seconds_count") == 1)
-    assert 0 < value(scrape(api), "bankloom_webhook_to_rows_seconds_sum") < 60
+def test_webhooks_are_told(bank: Running, database_url: str, tmp_path: Path) -> None:
+    """One accepted, repeated, and one too old; and how long the first one's rows took to be there."""
+    with plaid_keys(bank.url) as plaid:
+        settings = settings_for(plaid.url, database_url, tmp_path / "data")
+        with serving(settings) as (api, _):
+            item_id = linked(api, bank)
+            bank.control.changes(item_id, added=[{"transaction_id": "t"}])
+            key, body = plaid.new_key(), updates_available(item_id)
+            jwt = key.jwt(body)
+            for signature in (jwt, jwt, key.jwt(body, age=310)):
+                deliver(api.url, body, signature)
+            count = "bankloom_webhook_to_rows_seconds_count"
+            wait_until(lambda: value(scrape(api), count) == 1)
+            name = "bankloom_webhook_deliveries_total"
+            wait_until(lambda: value(scrape(api), name, verdict="stale") == 1)
+            told = scrape(api)
+    assert value(told, name, verdict="accepted") == 1
+    assert value(told, name, verdict="repeated") == 1
+    assert 0 < value(told, "bankloom_webhook_to_rows_seconds_sum") < 60
+    assert value(told, "bankloom_transactions_total", change="added") == 1
 
 
 def test_both_formats_can_be_read(api: Api, bank: Running) -> None:

@@ -62,6 +62,11 @@ def plaid_called(counts: Counts, endpoint: str, outcome: str, seconds: float) ->
     counts.observe(PLAID_CALL_SECONDS, seconds, endpoint=endpoint)
 
 
+def delivered(counts: Counts, *, is_new: bool) -> None:
+    """Count a webhook delivery that was believed."""
+    counts.add(DELIVERIES, verdict="accepted" if is_new else "repeated")
+
+
 def run_ended(run: Run) -> None:
     """Count a run as its row tells of it: what was rolled back has not happened.
 
