@@ -11,10 +11,11 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, link, plaid, webhooks
+from bankloom.routes import errors, health, items, link, metrics, plaid, request_id, webhooks
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.receive_webhook import Intake
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
@@ -43,12 +44,13 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
         try:
-            if with_worker:
-                with WorkerThread(runtime) as worker:
-                    app.state.worker = worker
+            with CountsKeeper(runtime):
+                if with_worker:
+                    with WorkerThread(runtime) as worker:
+                        app.state.worker = worker
+                        yield
+                else:
                     yield
-            else:
-                yield
         finally:
             app.state.intake.close()
             runtime.close()
@@ -68,7 +70,9 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(link.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     errors.install(app)
+    request_id.install(app)
     return app
 
 

@@ -19,13 +19,16 @@ from pydantic import SecretStr
 import bankloom
 from bankloom.cli import app as bankloom_command
 from bankloom.core import errors
+from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import health, items, link, plaid
+from bankloom.routes import health, items, link, metrics, plaid
 from bankloom.services import plaid_errors, retry_policy
+from bankloom.services.counted import COUNTED
+from bankloom.services.gauges import GAUGES, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,12 +204,39 @@ def test_every_state_is_documented(state: str) -> None:
     assert f"\n| `{state}` | " in PIPELINE.read_text()
 
 
+# Metrics
+
+
+def metric_row(metric: Counted | Gauge) -> str:
+    """Return the row that operating's table owes to a metric."""
+    kind = "gauge"
+    if isinstance(metric, Counted):
+        kind = "histogram" if metric.buckets else "counter"
+    labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
+    return f"| `{metric.name}` | {kind} | {labels} | {metric.help} |"
+
+
+@pytest.mark.parametrize("metric", [*COUNTED, *GAUGES], ids=lambda metric: metric.name)
+def test_every_metric_is_documented(metric: Counted | Gauge) -> None:
+    """Name, type, labels and meaning stand in operating's table as in the code."""
+    row = metric_row(metric)
+    assert row in OPERATING.read_text().splitlines(), f"missing or different: {row}"
+
+
+def test_no_metric_is_made_up() -> None:
+    """A metric that a document names exists."""
+    known = {metric.name for metric in (*COUNTED, *GAUGES)}
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    named = set(re.findall(r"`(bankloom_[a-z_]+)[`{ ]", text))
+    assert named <= known
+
+
 # Endpoints, columns
 
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    routers = (plaid.router, items.router, link.router, health.router)
+    routers = (plaid.router, items.router, link.router, health.router, metrics.router)
     routes = [route for router in routers for route in router.routes]
     return [
         f"{method} {route.path}"

@@ -61,7 +61,7 @@ def psql(
 def _opened() -> Iterator[tuple[Database, Path]]:
     """Give the database and the data folder: no keyring, and no change of the schema."""
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database:
         migrations.require_current(database)
         yield database, settings.data_dir

@@ -15,6 +15,7 @@ import uvicorn
 from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
@@ -32,7 +33,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
     # Until the server listens to signals itself: SIGTERM must not leave the database running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     listener = _listen(host, port)
     runtime, new_key = start(settings)
     typer.echo(f"Bankloom is listening on http://{host}:{listener.getsockname()[1]}")
@@ -57,14 +58,14 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
 def worker() -> None:
     """Run the job engine alone; start as many as you like, on as many machines."""
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in `serve`
     runtime = open_runtime(settings)
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()

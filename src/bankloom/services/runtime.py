@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bankloom.core import data_dir
+from bankloom.core.counting import Counts
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
-from bankloom.services import rate_limits
+from bankloom.services import counted, rate_limits
 from bankloom.services.plaid_budget import Budget
 from bankloom.services.plaid_client import PlaidClient
+from bankloom.services.plaid_gate import observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +38,7 @@ class Runtime:
     keyring: Keyring
     plaid: PlaidClient
     budget: Budget
+    counts: Counts
 
     @classmethod
     def open(
@@ -48,17 +52,19 @@ class Runtime:
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
         limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
+        counts = Counts()
         database = Database.open(settings)
         try:
             budget = Budget(database, limits)
-            plaid = PlaidClient(settings.plaid, budget)
+            count_call = partial(counted.plaid_called, counts)
+            plaid = PlaidClient(settings.plaid, observed(budget, count_call))
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, plaid, budget)
+        return cls(settings, database, keyring, plaid, budget, counts)
 
     def close(self) -> None:
         """Give everything back."""
