@@ -1,17 +1,20 @@
 """A real Platypus process, and the two ways tests speak to it: raw JSON and plaid-python."""
 
+import importlib
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import plaid
 import pytest
 from plaid.api import plaid_api
 
+from platypus_bank.receiver import Receiver, receiving
 from platypus_bank.testing import Running, running
 
 KEYS = {"PLAID-CLIENT-ID": "some-client", "PLAID-SECRET": "some-secret"}
@@ -133,11 +136,32 @@ def api(bank: Running) -> Plaid:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Where webhooks go; it answers 200 unless told otherwise."""
+    with receiving() as made:
+        yield made
+
+
+@pytest.fixture
 def typed(bank: Running) -> Iterator[Any]:
     """plaid-python in its strict typed mode: a missing or null required field raises."""
     keys = {"clientId": "some-client", "secret": "some-secret"}
     with plaid.ApiClient(plaid.Configuration(host=bank.url, api_key=keys)) as client:
         yield plaid_api.PlaidApi(client)
+
+
+@pytest.fixture
+def read_webhook(typed: Any) -> Callable[[str, Any], Any]:
+    """Read a webhook's body as a model of plaid-python, which is strict about required fields."""
+
+    def read(model: str, received: Any) -> Any:
+        module = importlib.import_module(f"plaid.model.{model}")
+        named = {name.lower(): kind for name, kind in vars(module).items()}
+        kind = named[model.replace("_", "")]
+        answer = SimpleNamespace(data=received.body.decode())
+        return typed.api_client.deserialize(answer, (kind,), _check_type=True)
+
+    return read
 
 
 @pytest.fixture

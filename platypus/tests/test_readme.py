@@ -1,6 +1,7 @@
 """The README's own example runs, and its tables name what exists."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,5 +29,10 @@ def test_every_endpoint_and_control_path_is_documented() -> None:
     for path in ENDPOINTS:
         assert path in README or f"`/{path.split('/')[2]}`" in README, path
     for _, path in _ACTIONS:
-        shown = "/platypus" + path.replace("{item_id}", "{id}").replace("{fault_id}", "{id}")
+        shown = "/platypus" + re.sub(r"{\w+}", "{id}", path)
         assert shown in README, shown
+
+
+def test_every_setting_is_documented(bank: Any) -> None:
+    for name in bank.control.call("GET", "/settings"):
+        assert f"`{name}`" in README, name

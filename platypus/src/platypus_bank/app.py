@@ -1,4 +1,4 @@
-"""The ASGI application: the control API under /platypus, Plaid's paths everywhere else."""
+"""The ASGI application: the control API under /platypus, hosted Link, Plaid's paths elsewhere."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -6,6 +6,7 @@ from starlette.routing import Mount, Route
 
 from platypus_bank.control import routes
 from platypus_bank.control.door import no_such_control
+from platypus_bank.hosted_page import page
 from platypus_bank.plaid_door import Door
 from platypus_bank.service import Service
 
@@ -16,6 +17,7 @@ def make_app(service: Service) -> Starlette:
     return Starlette(
         routes=[
             Mount("/platypus", routes=routes(service)),
+            Route("/hl/{name}", page(service), methods=["GET"]),
             Route("/{path:path}", Door(service).__call__, methods=methods),
         ],
         exception_handlers={HTTPException: no_such_control},

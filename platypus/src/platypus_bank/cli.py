@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(folder, problem)
         return 2
     try:
-        serve(Service(world=world), options.host, options.port)
+        serve(Service(world), options.host, options.port)
     except OSError as problem:
         _complain(None, problem)
         return 2

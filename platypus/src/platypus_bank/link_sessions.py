@@ -1,9 +1,13 @@
-"""A person's way through Link, from a link token to a public token."""
+"""A person's way through Link: from a link token to public tokens, or out again without one."""
 
 from typing import Any
 
-from platypus_bank.endpoints.link import live_link_token
-from platypus_bank.errors import ItemNotFound
+from msgspec import Struct
+
+from platypus_bank import ids, link_events
+from platypus_bank.endpoints.link import is_hosted, is_multi_item, live_link_token
+from platypus_bank.errors import ForcedError, ItemNotFound
+from platypus_bank.health import mend
 from platypus_bank.opening import (
     Login,
     Terms,
@@ -14,13 +18,24 @@ from platypus_bank.opening import (
 from platypus_bank.records import Account, Item, LinkSession, LinkToken, PublicToken
 from platypus_bank.seeds.institutions import institution
 from platypus_bank.seeds.people import check_password
+from platypus_bank.webhooks import outbox
+from platypus_bank.webhooks.bodies import link_webhook
 from platypus_bank.world import World
 
 
-def finish(world: World, link_token: str, login: Login) -> LinkSession:
-    """Go through Link to the end: a new Item, or in update mode the old one, repaired.
+class Departure(Struct, kw_only=True):
+    """How a person leaves Link: `status` is how far they came, `error_code` what drove them out."""
 
-    Raises InvalidLinkToken, what `open_item` raises, and ItemNotFound for a removed Item.
+    status: str = "requires_credentials"
+    institution_id: str | None = None
+    error_code: str | None = None
+
+
+def add(world: World, link_token: str, login: Login, *, finish: bool) -> LinkSession:
+    """Log in at one bank: a new Item, or in update mode the old one, repaired.
+
+    With `finish` the session ends; without, a multi-Item one waits for the next bank. Raises
+    InvalidLinkToken, what `open_item` raises, and ItemNotFound for a removed Item.
     """
     token = live_link_token(world, link_token)
     if token.owner:
@@ -28,16 +43,77 @@ def finish(world: World, link_token: str, login: Login) -> LinkSession:
     else:
         item = open_item(world, login, _terms(token))
         public = issue_public_token(world, item)
-    now = world.clock.now()
-    session = LinkSession(
-        id=world.ids.uuid(),
-        owner=token.id,
-        started_at=now,
-        finished_at=now,
-        result=_item_add_result(world, item, public),
-    )
+    session = _open_session(world, token)
+    session.results.append(_item_add_result(world, item, public))
+    if is_hosted(token):
+        link_events.note_success(world, session, institution(item.institution_id))
+    if not token.owner:
+        _tell(world, token, session, "ITEM_ADD_RESULT", public_token=public.id)
+    if finish or not is_multi_item(token):
+        _finish(world, token, session)
     world.store.put(session)
     return session
+
+
+def leave(world: World, link_token: str, departure: Departure) -> LinkSession:
+    """Leave Link; with Items added before, in a multi-Item session, that is a success.
+
+    Raises InvalidLinkToken, and InvalidInstitution for one nobody has.
+    """
+    token = live_link_token(world, link_token)
+    session = _open_session(world, token)
+    if not session.results:
+        session.exit = _exit(session, departure)
+        if is_hosted(token):
+            named = departure.institution_id
+            bank = None if named is None else institution(named)
+            link_events.note_exit(world, session, bank, session.exit)
+    _finish(world, token, session)
+    world.store.put(session)
+    return session
+
+
+def _open_session(world: World, token: LinkToken) -> LinkSession:
+    for session in world.store.of(LinkSession, token.id):
+        if session.finished_at is None:
+            return session
+    return LinkSession(id=world.ids.uuid(), owner=token.id, started_at=world.clock.now())
+
+
+def _finish(world: World, token: LinkToken, session: LinkSession) -> None:
+    session.finished_at = world.clock.now()
+    if is_hosted(token):
+        _tell(world, token, session, "EVENTS", events=session.events)
+    public_tokens = [each["public_token"] for each in session.results]
+    status = "SUCCESS" if public_tokens else "EXITED"
+    _tell(world, token, session, "SESSION_FINISHED", status=status, public_tokens=public_tokens)
+
+
+def _tell(
+    world: World,
+    token: LinkToken,
+    session: LinkSession,
+    code: str,
+    **fields: Any,
+) -> None:
+    item = world.store.get(Item, token.owner) if token.owner else None
+    url = token.request["webhook"] or (item.webhook if item else None)
+    if url is not None and (is_hosted(token) or is_multi_item(token)):
+        outbox.post(world, url, link_webhook(code, token.id, session.id, **fields))
+
+
+def _exit(session: LinkSession, departure: Departure) -> dict[str, Any]:
+    error = None if departure.error_code is None else ForcedError(departure.error_code).body()
+    bank = None if departure.institution_id is None else institution(departure.institution_id)
+    return {
+        "error": error,
+        "metadata": {
+            "institution": bank and {"name": bank.name, "institution_id": bank.institution_id},
+            "status": departure.status,
+            "link_session_id": session.id,
+            "request_id": ids.request_id(),
+        },
+    }
 
 
 def _terms(token: LinkToken) -> Terms:
@@ -58,7 +134,7 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
     if item is None or item.removed:
         raise ItemNotFound
     check_password(login.username, login.password)
-    item.error_code = None
+    mend(world, item)
     supported = set(institution(item.institution_id).products)
     more = set(token.request["additional_consented_products"] or ()) & supported
     item.consented = sorted({*item.consented, *more})
@@ -67,6 +143,7 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
         select(accounts, login.accounts)
         for account in accounts:
             world.store.put(account)
+        item.told_status = "NOT_READY"  # the pull begins anew, and is told anew
     world.store.put(item)
     return issue_public_token(world, item, update_mode=True), item
 

@@ -10,7 +10,16 @@ from starlette.responses import Response
 from platypus_bank import ids
 from platypus_bank.calls import Call
 from platypus_bank.clock import iso
-from platypus_bank.endpoints import accounts, institutions, items, link, sandbox, transactions
+from platypus_bank.endpoints import (
+    accounts,
+    institutions,
+    items,
+    link,
+    sandbox,
+    sandbox_transactions,
+    transactions,
+    webhooks,
+)
 from platypus_bank.errors import (
     InternalServerError,
     InvalidApiKeys,
@@ -33,7 +42,9 @@ ENDPOINTS = {
     **items.TABLE,
     **link.TABLE,
     **sandbox.TABLE,
+    **sandbox_transactions.TABLE,
     **transactions.TABLE,
+    **webhooks.TABLE,
 }
 
 
@@ -95,7 +106,6 @@ class Door:
             return _respond(call, refusal.status, answer)
         except Exception:  # noqa: BLE001 - the last wall: whatever breaks is a 500, logged
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
-            self._service.world.reload()
             return _respond(call, InternalServerError.status, InternalServerError().body())
 
     def _answer(self, request: Request, body: bytes, path: str) -> dict[str, Any]:
@@ -103,6 +113,7 @@ class Door:
         if kind is None or handler is None or request.method != "POST":
             _log.warning("no such endpoint: %s %s", request.method, path)
             raise NotFound
+        self._service.world.address = str(request.base_url).rstrip("/")
         fields = read_object(body)
         _authenticate(request, fields)
         typed = read_request(kind, fields)
@@ -111,7 +122,7 @@ class Door:
     def _commit(self, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         refusal: PlaidError | None = None
         answer: dict[str, Any] = {}
-        with self._service.world.store.commit():
+        with self._service.commit():
             try:
                 answer = effect()
             except PlaidError as problem:

@@ -25,11 +25,13 @@ class LinkToken(Document, kw_only=True):
 
 
 class LinkSession(Document, kw_only=True):
-    """One passage through Link; owned by its link token. `result` is an item_add_result."""
+    """One passage through Link; owned by its link token. `results` are item_add_results."""
 
     started_at: float
-    finished_at: float
-    result: dict[str, Any]
+    finished_at: float | None = None
+    results: list[dict[str, Any]] = field(default_factory=list)
+    exit: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class PublicToken(Document, kw_only=True):
@@ -63,7 +65,9 @@ class Script(Document, kw_only=True):
 class Item(Document, kw_only=True):
     """One login at one Institution; owned by nobody yet (later: by a client_id's world).
 
-    `number` is its short key in the ledger, `last_seq` the last change of its ledger.
+    `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
+    how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
+    Its login breaks at `breaks_at`; update mode can repair it unless it is not `relinkable`.
     """
 
     number: int
@@ -82,9 +86,19 @@ class Item(Document, kw_only=True):
     last_update_at: float | None = None
     last_seq: int = 0
     cursor_era: int = 0
+    told_status: UpdateStatus = "NOT_READY"
+    told_seq: int = 0
+    synced: bool = False
     error_code: str | None = None
+    error_reason: str | None = None
+    relinkable: bool = True
+    consent_expires_at: float | None = None
+    breaks_at: float | None = None
+    break_reason: str | None = None
     failed_at: float | None = None
     removed: bool = False
+    last_webhook_at: float | None = None
+    last_webhook_code: str | None = None
 
 
 class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -95,6 +109,8 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     historical_update_seconds: Seconds | Literal["held"] = 1.0
     public_token_seconds: Seconds = 1800.0
     redirect_uris: list[str] | None = None
+    webhook_timeout_seconds: Seconds = 10.0
+    give_up_on_rejecting_receivers: bool = True
 
 
 class Charter(Document, kw_only=True):
@@ -103,4 +119,5 @@ class Charter(Document, kw_only=True):
     seed: int
     next_number: int = 1
     offset_seconds: float = 0.0
+    webhooks_held: bool = False
     settings: Settings = field(default_factory=Settings)

@@ -1,15 +1,16 @@
 """Running the application under uvicorn: announce, stop cleanly, drop connections when told."""
 
+import asyncio
 import signal
 import socket
 import sys
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from platypus_bank.app import make_app
-from platypus_bank.faults import Faults
 from platypus_bank.plaid_door import DROP_EXTENSION
 from platypus_bank.service import Service
 
@@ -27,21 +28,30 @@ class _DroppableProtocol(HttpToolsProtocol):
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Prints its URL once it accepts connections, and hangs up on held calls when it stops."""
+    """Prints its URL once it accepts connections, and runs what the service does by itself.
 
-    def __init__(self, config: uvicorn.Config, faults: Faults) -> None:
+    When it stops, it hangs up on held calls.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._faults = faults
+        self._service = service
+        self._own: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._own = [asyncio.create_task(each) for each in self._service.running()]
         host, port = (sockets or [])[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Platypus is listening on http://{shown}:{port}\n")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._faults.close()
+        self._service.faults.close()
+        for task in self._own:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await super().shutdown(sockets)
 
 
@@ -61,7 +71,7 @@ def serve(service: Service, host: str, port: int) -> None:
         # uvicorn raises a caught signal again once it has stopped; by then all is done.
         signal.signal(each, _already_stopped)
     with _listener(host, port) as listener:
-        _AnnouncingServer(config, service.faults).run(sockets=[listener])
+        _AnnouncingServer(config, service).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from platypus_bank.exact_json import decode_as, encode
 from platypus_bank.ledger import make_indexes
-from platypus_bank.records import Document
+from platypus_bank.records import Document, Item
 
 D = TypeVar("D", bound=Document)
 CACHE_KIB = 262_144  # a million rows' indexes stay in memory while they are built
@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS transactions (
     seq INTEGER, first_seq INTEGER, added_seq INTEGER, removed INTEGER NOT NULL DEFAULT 0,
     original_description BLOB, body BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS deliveries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, due_at REAL NOT NULL,
+    after INTEGER, item TEXT, url TEXT NOT NULL, tried_at REAL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS deliveries_of_item ON deliveries (item, number);
+CREATE INDEX IF NOT EXISTS deliveries_to_url ON deliveries (url, tried_at);
 """
 
 
@@ -32,13 +39,14 @@ class Store:
     """One world's file; `folder=None` keeps it in memory.
 
     The file is locked for as long as the store is open: a second process is refused with
-    sqlite3.OperationalError.
+    sqlite3.OperationalError. `fresh_items` are those written since somebody emptied it.
     """
 
     def __init__(self, folder: Path | None) -> None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if folder is None else str(folder / "platypus.sqlite3")
+        self.fresh_items: dict[str, Item] = {}
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=1.0)
         self._open()
 
@@ -63,6 +71,7 @@ class Store:
             yield
         except BaseException:
             self.sql.execute("ROLLBACK")
+            self.fresh_items.clear()
             raise
         self.sql.execute("COMMIT")
 
@@ -96,6 +105,8 @@ class Store:
             "ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, body = excluded.body",
             (kind, document.id, document.owner, encode(document)),
         )
+        if isinstance(document, Item):
+            self.fresh_items[document.id] = document
 
     def delete(self, document: Document) -> None:
         """Forget a document."""
@@ -108,3 +119,5 @@ class Store:
         """Forget everything."""
         self.sql.execute("DELETE FROM documents")
         self.sql.execute("DELETE FROM transactions")
+        self.sql.execute("DELETE FROM deliveries")
+        self.fresh_items.clear()

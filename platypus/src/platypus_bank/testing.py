@@ -46,8 +46,12 @@ class Control:
         return fields
 
     def complete_link(self, link_token: str, **choices: Any) -> dict[str, Any]:
-        """Go through Link: institution_id, username, password, accounts."""
+        """Go through Link: institution_id, username, password, accounts, finish."""
         return self.call("POST", "/link/complete", {"link_token": link_token, **choices})
+
+    def exit_link(self, link_token: str, **how: Any) -> dict[str, Any]:
+        """Leave Link: status, institution_id, error_code."""
+        return self.call("POST", "/link/exit", {"link_token": link_token, **how})
 
     def changes(self, item_id: str, **changes: list[Any]) -> dict[str, Any]:
         """Make one update at the bank: added, modified, removed."""
@@ -76,6 +80,32 @@ class Control:
     def forget_cursors(self, item_id: str) -> None:
         """Make all cursors of the Item foreign to it."""
         self.call("POST", f"/items/{quote(item_id)}/forget_cursors")
+
+    def break_login(self, item_id: str, reason: str | None = None) -> dict[str, Any]:
+        """Let the login fail."""
+        return self.call("POST", f"/items/{quote(item_id)}/break", {"reason": reason})
+
+    def repair(self, item_id: str) -> dict[str, Any]:
+        """Repair the login outside update mode."""
+        return self.call("POST", f"/items/{quote(item_id)}/repair")
+
+    def revoke(self, item_id: str, **what: Any) -> dict[str, Any]:
+        """Revoke the person's permission: account_id, update_mode."""
+        return self.call("POST", f"/items/{quote(item_id)}/revoke", what)
+
+    def expire(self, item_id: str, **when: Any) -> dict[str, Any]:
+        """Let consent end soon: seconds."""
+        return self.call("POST", f"/items/{quote(item_id)}/expire", when)
+
+    def disconnect(self, item_id: str, **when: Any) -> dict[str, Any]:
+        """Let the connection end soon: seconds, reason."""
+        return self.call("POST", f"/items/{quote(item_id)}/disconnect", when)
+
+    def new_account(self, item_id: str, **account: Any) -> dict[str, Any]:
+        """Open an account at the bank that is not shared yet; returns it."""
+        body = {"account": account}
+        found: dict[str, Any] = self.call("POST", f"/items/{quote(item_id)}/new_account", body)
+        return dict(found["account"])
 
     def ledger(self, item_id: str) -> dict[str, Any]:
         """Return what a correct client must hold: accounts, transactions."""
@@ -113,6 +143,55 @@ class Control:
     def clear_faults(self) -> None:
         """Take all faults away."""
         self.call("DELETE", "/faults")
+
+    def webhooks(self, item_id: str | None = None, count: int = 1000) -> list[dict[str, Any]]:
+        """Return the last deliveries of webhooks, newest last."""
+        query = {"item_id": item_id, "count": count}
+        narrowed = urlencode({name: value for name, value in query.items() if value})
+        found: list[dict[str, Any]] = self.call("GET", f"/webhooks?{narrowed}")["deliveries"]
+        return found
+
+    def webhook_states(self) -> dict[str, int]:
+        """Return how many deliveries are waiting, held, delivered, given_up, dropped."""
+        found: dict[str, int] = self.call("GET", "/webhooks?count=0")["states"]
+        return found
+
+    def send_webhook(self, body: dict[str, Any] | str, **where: Any) -> None:
+        """Send a webhook of one's own, a str as it stands; `url` or `item_id`, `forge`, `count`."""
+        content = {"text": body} if isinstance(body, str) else {"body": body}
+        self.call("POST", "/webhooks/send", {**content, **where})
+
+    def hold_webhooks(self) -> None:
+        """Let webhooks pile up."""
+        self.call("POST", "/webhooks/hold")
+
+    def release_webhooks(self) -> dict[str, int]:
+        """Send what has piled up; returns how many deliveries are in each state."""
+        found: dict[str, int] = self.call("POST", "/webhooks/release")["states"]
+        return found
+
+    def rotate_key(self, *, expire_old: bool = False) -> str:
+        """Sign webhooks with a new key from now on; returns its id."""
+        return str(self.call("POST", "/webhooks/rotate_key", {"expire_old": expire_old})["key_id"])
+
+    def webhook_keys(self) -> list[dict[str, Any]]:
+        """Return the public halves of all signing keys, newest last."""
+        found: list[dict[str, Any]] = self.call("GET", "/webhooks/keys")["keys"]
+        return found
+
+    def trouble(self, match: dict[str, str] | None = None, **trouble: Any) -> str:
+        """Ask for trouble on the way of webhooks and return its id."""
+        body = {"match": match or {}, **trouble}
+        return str(self.call("POST", "/webhooks/trouble", body)["trouble_id"])
+
+    def troubles(self) -> list[dict[str, Any]]:
+        """Return all trouble with `fired` and `held`."""
+        found: list[dict[str, Any]] = self.call("GET", "/webhooks/trouble")["trouble"]
+        return found
+
+    def clear_trouble(self) -> None:
+        """End all trouble; what it holds is sent."""
+        self.call("DELETE", "/webhooks/trouble")
 
     def settings(self, **settings: Any) -> dict[str, Any]:
         """Change settings and return all of them."""

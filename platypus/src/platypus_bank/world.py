@@ -7,6 +7,7 @@ from platypus_bank.ids import Ids
 from platypus_bank.ledger import Ledger
 from platypus_bank.records import Charter
 from platypus_bank.store import Store
+from platypus_bank.webhooks.deliveries import Deliveries
 
 CHARTER_ID = "world"
 
@@ -18,12 +19,15 @@ class OtherSeedError(Exception):
 class World:
     """Opens the world in `folder` (None: in memory), making it when there is none.
 
-    `seed=None` takes the seed found there, or 1 for a new world.
+    `seed=None` takes the seed found there, or 1 for a new world. `address` is the URL by which the
+    last caller reached this server.
     """
 
     def __init__(self, folder: Path | None = None, seed: int | None = None) -> None:
         self.store = Store(folder)
         self.ledger = Ledger(self.store.sql)
+        self.address = ""
+        self.deliveries = Deliveries(self.store.sql)
         with self.store.commit():
             self.charter = self.store.get(Charter, CHARTER_ID) or self._found(seed)
         if seed not in (None, self.charter.seed):

@@ -68,7 +68,9 @@ def door(
                 query=dict(request.query_params),
                 body=_object(text),
             )
-            return _json(200, _commit(service, methods[request.method], knock))
+            with service.commit():
+                found = methods[request.method](knock)
+            return _json(200, found)
         except PlaidError as refusal:
             return _json(refusal.status, refusal.body())
         except RefusedError as refusal:
@@ -82,15 +84,6 @@ async def no_such_control(request: Request, problem: Exception) -> Response:
     status = getattr(problem, "status_code", UnknownError.status)
     sentence = f"the control API has no {request.method} {request.url.path}; see the README"
     return _json(status, {"error": sentence})
-
-
-def _commit(service: Service, action: Action, knock: Knock) -> dict[str, Any]:
-    try:
-        with service.world.store.commit():
-            return action(knock)
-    except BaseException:
-        service.world.reload()
-        raise
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -10,13 +10,20 @@ from platypus_bank.access import item_of
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.link_requests import LinkTokenCreate, LinkTokenGet
-from platypus_bank.errors import InvalidField, InvalidLinkToken, MissingFields
+from platypus_bank.errors import (
+    InvalidField,
+    InvalidLinkToken,
+    MissingFields,
+    UserPermissionRevoked,
+)
 from platypus_bank.products import check_products
 from platypus_bank.records import LinkSession, LinkToken
 from platypus_bank.world import World
 
 LINK_SECONDS = 4 * 3600
 UPDATE_MODE_SECONDS = 30 * 60
+HOSTED_SECONDS = 30 * 60
+HOSTED_PATH = "/hl/"
 SESSION_KEPT_SECONDS = 6 * 3600
 _UPDATE_MODE_PRODUCTS = {"assets", "statements", "income", "income_verification"}
 _OTHER_RESULTS = (
@@ -25,6 +32,7 @@ _OTHER_RESULTS = (
     "cra_update_results",
     "payroll_income_results",
 )
+_PREFIX = "link-sandbox-"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # An international number with its plus, or a North American one with separators. Bare digits
 # are left alone: they may well be a database key.
@@ -32,24 +40,41 @@ _PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}")
 
 
 def link_token_create(world: World, request: LinkTokenCreate) -> dict[str, Any]:
-    """Make a link token: 4 hours for a new Item, 30 minutes for update mode.
+    """Make a link token: 4 hours for a new Item, 30 minutes for update mode and Hosted Link.
 
-    Raises MissingFields, InvalidField, InvalidProduct, and for update mode what `item_of` raises.
+    Raises MissingFields, InvalidField, InvalidProduct, and for update mode what `item_of` raises and
+    UserPermissionRevoked where it cannot restore the Item.
     """
     _check_user(request)
     _check_redirect_uri(request.redirect_uri, world.charter.settings.redirect_uris)
     _check_products(request)
-    item_id = item_of(world, request.access_token).id if request.access_token else ""
+    item_id = _item_to_update(world, request.access_token) if request.access_token else ""
     now = world.clock.now()
     token = LinkToken(
         id=world.ids.token("link"),
         owner=item_id,
         created_at=now,
-        expires_at=now + (UPDATE_MODE_SECONDS if item_id else LINK_SECONDS),
+        expires_at=now + _lifetime_seconds(request),
         request=_remembered(request),
     )
     world.store.put(token)
-    return {"link_token": token.id, "expiration": iso(token.expires_at)}
+    answer = {"link_token": token.id, "expiration": iso(token.expires_at)}
+    if is_hosted(token):
+        answer["hosted_link_url"] = world.address + HOSTED_PATH + token.id.removeprefix(_PREFIX)
+    return answer
+
+
+def _item_to_update(world: World, access_token: str) -> str:
+    item = item_of(world, access_token)
+    if not item.relinkable:
+        raise UserPermissionRevoked
+    return item.id
+
+
+def _lifetime_seconds(request: LinkTokenCreate) -> int:
+    if request.hosted_link is not None:
+        return request.hosted_link.url_lifetime_seconds or HOSTED_SECONDS
+    return UPDATE_MODE_SECONDS if request.access_token else LINK_SECONDS
 
 
 def _check_user(request: LinkTokenCreate) -> None:
@@ -119,13 +144,35 @@ def live_link_token(world: World, text: str) -> LinkToken:
     return token
 
 
+def hosted_link_token(world: World, name: str) -> LinkToken:
+    """Return the live link token of a hosted Link URL; raises InvalidLinkToken."""
+    token = live_link_token(world, _PREFIX + name)
+    if not is_hosted(token):
+        raise InvalidLinkToken
+    return token
+
+
+def is_hosted(token: LinkToken) -> bool:
+    """Tell whether Plaid hosts the session (https://plaid.com/docs/link/hosted-link/)."""
+    return token.request["hosted_link"] is not None
+
+
+def is_multi_item(token: LinkToken) -> bool:
+    """Tell whether a session may add several Items (https://plaid.com/docs/link/multi-item-link/)."""
+    return bool(token.request["enable_multi_item_link"])
+
+
 def link_token_get(world: World, request: LinkTokenGet) -> dict[str, Any]:
-    """Return what the token was made with, and the sessions that ended in the last 6 hours."""
+    """Return what the token was made with, and its sessions; ended ones for another 6 hours."""
     token = world.store.get(LinkToken, request.link_token)
     if token is None:
         raise InvalidLinkToken
     since = world.clock.now() - SESSION_KEPT_SECONDS
-    sessions = [each for each in world.store.of(LinkSession, token.id) if each.finished_at > since]
+    sessions = [
+        each
+        for each in world.store.of(LinkSession, token.id)
+        if each.finished_at is None or each.finished_at > since
+    ]
     return {
         "link_token": token.id,
         "created_at": iso(token.created_at),
@@ -137,14 +184,15 @@ def link_token_get(world: World, request: LinkTokenGet) -> dict[str, Any]:
 
 def _session_body(session: LinkSession) -> dict[str, Any]:
     results: dict[str, Any] = {name: [] for name in _OTHER_RESULTS}
-    results |= {"item_add_results": [session.result], "document_income_results": None}
-    return {
+    results |= {"item_add_results": session.results, "document_income_results": None}
+    body = {
         "link_session_id": session.id,
         "started_at": iso(session.started_at),
         "finished_at": iso(session.finished_at),
-        "events": [],
+        "events": session.events,
         "results": results,
     }
+    return body if session.exit is None else body | {"exit": session.exit}
 
 
 def _metadata(token: LinkToken) -> dict[str, Any]:

@@ -44,6 +44,15 @@ class Update(Struct, kw_only=True):
     item_ids: list[str] | None = None
 
 
+class HostedLink(Struct, kw_only=True):
+    """LinkTokenCreateHostedLink; `delivery_method` is ignored, as in the Sandbox."""
+
+    delivery_method: Literal["sms", "email"] | None = None
+    completion_redirect_uri: str | None = None
+    url_lifetime_seconds: Annotated[int, Meta(ge=1, le=21 * 86_400)] | None = None
+    is_mobile_app: bool = False
+
+
 class LinkTokenCreate(PlaidRequest, kw_only=True):
     """LinkTokenCreateRequest; settings of products the emulator lacks are taken and ignored."""
 
@@ -64,7 +73,7 @@ class LinkTokenCreate(PlaidRequest, kw_only=True):
     update: Update = field(default_factory=Update)
     institution_id: str | None = None
     institution_data: dict[str, Any] | None = None
-    hosted_link: dict[str, Any] | None = None
+    hosted_link: HostedLink | None = None
     link_customization_name: str | None = None
     android_package_name: str | None = None
     appearance_mode: str | None = None

@@ -1,0 +1,1 @@
+"""Webhooks as Plaid sends them: bodies, signatures, deliveries and their retries."""
