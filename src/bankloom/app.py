@@ -11,7 +11,7 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, plaid
+from bankloom.routes import errors, health, items, plaid, runs
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
@@ -62,6 +62,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(runs.router, dependencies=strict)
     app.include_router(health.router)
     errors.install(app)
     return app

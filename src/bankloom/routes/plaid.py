@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -25,7 +26,6 @@ router = APIRouter(prefix="/plaid", tags=["plaid"])
 WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
 TWIN_SECONDS_MAX = 25  # how long one of two calls with the same public token waits for the other
 TWIN_POLL_SECONDS = 0.1
-PAGE_LIMIT_MAX = 500
 AMOUNT_DIGITS_MAX = 38  # more than any money has, and far from what a database number can't hold
 
 Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_DIGITS_MAX)]
@@ -105,11 +105,13 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     min_amount: Amount = None,
     max_amount: Amount = None,
     q: shapes.Text | None = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT_MAX)] = 100,
+    limit: shapes.PageLimit = 100,
     cursor: shapes.Text | None = None,
 ) -> JsonAnswer:
     """List transactions, newest first; dates and amounts are inclusive, `q` searches the names."""
-    after = answers.read_page_cursor(cursor) if cursor else None
+    after = (
+        answers.read_page_cursor(cursor, date.fromisoformat, answers.plaid_id) if cursor else None
+    )
     with runtime.database.session() as session:
         wanted = TransactionFilter(
             user_id=caller.scope(session, user_id),
@@ -129,7 +131,9 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     return JsonAnswer(
         {
             "transactions": [answers.transaction_json(row) for row in page],
-            "next_cursor": answers.page_cursor_after(page[-1][0]) if more else None,
+            "next_cursor": answers.page_cursor(page[-1][0].date, page[-1][0].transaction_id)
+            if more
+            else None,
         }
     )
 
@@ -150,15 +154,6 @@ _HTTP_STATUS: dict[str, int] = {
     RunStatus.QUEUED: 202,
     RunStatus.NEEDS_RELINK: 409,
 }
-
-
-@router.get("/runs/{run_id}", response_model=shapes.RunAnswer, responses=shapes.errors(404))
-def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
-    """Tell how a run stands or ended; one that was superseded answers as its successor."""
-    run = show_run.run_now(runtime, run_id)
-    with runtime.database.session() as session:
-        caller.item(session, run.item_id, None)
-    return JsonAnswer(answers.run_json(run))
 
 
 def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> uuid.UUID:

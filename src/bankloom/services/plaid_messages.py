@@ -188,3 +188,9 @@ class SyncPage(Struct):
     accounts: list[Raw] = []
     transactions_update_status: str = "TRANSACTIONS_UPDATE_STATUS_UNKNOWN"
     request_id: str | None = None
+
+
+class Accepted(Struct):
+    """Spec `TransactionsRefreshResponse`: nothing but that it was taken."""
+
+    request_id: str | None = None
