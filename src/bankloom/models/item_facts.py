@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, true
+from sqlalchemy.orm import aliased
 
 from bankloom.models.account import Account
 from bankloom.models.item import Item
@@ -71,10 +72,11 @@ def _oldest_dates(session: Session, item_ids: Collection[str]) -> Sequence[Row[s
 
 def _last_runs(session: Session, item_ids: Collection[str]) -> Sequence[SyncRun]:
     """Return each Item's newest ended run: one step of an index range an Item."""
+    ended = aliased(SyncRun)
     newest = (
-        select(SyncRun.id)
-        .where(SyncRun.item_id == Item.item_id, SyncRun.finished_at.is_not(None))
-        .order_by(SyncRun.requested_at.desc())
+        select(ended.id)
+        .where(ended.item_id == Item.item_id, ended.finished_at.is_not(None))
+        .order_by(ended.requested_at.desc())
         .limit(1)
         .lateral()
     )
