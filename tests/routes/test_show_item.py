@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
 
 from bankloom.models import ApiKey, ItemState, User
 from bankloom.services import advice
@@ -17,6 +15,7 @@ from scenes import (
     ask_plaid,
     bank_account,
     exchange,
+    executed,
     linked,
     newcomer,
     person,
@@ -54,21 +53,6 @@ def show(api: Api, item_id: str) -> dict[str, Any]:
     item: dict[str, Any] = answer.json()
     assert [item] == api.get("/plaid/items", item_id=item_id, user_id="*").json()
     return item
-
-
-@contextmanager
-def statements(runtime: Runtime) -> Iterator[list[str]]:
-    """Give the SQL statements of a block."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(statement)
-
-    event.listen(runtime.database.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(runtime.database.engine, "before_cursor_execute", note)
 
 
 def test_all_that_is_told_of_an_item(api: Api, bank: Running) -> None:
@@ -274,7 +258,7 @@ def test_many_items_cost_as_many_statements_as_one(
     for more in (1, 5):
         for _ in range(more):
             store_item(runtime, bank)
-        with statements(runtime) as seen:
+        with executed(runtime) as seen:
             assert api.get("/plaid/items").status_code == 200
         counts.append(len(seen))
     assert counts[0] == counts[1]

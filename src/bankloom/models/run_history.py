@@ -37,10 +37,12 @@ def page_of_runs(
 ) -> Sequence[SyncRun]:
     """Return up to `limit` runs, newest first, that follow `after`; not those of removed Items."""
     matching = _matching(wanted, after)
-    if wanted.user_id is not None and wanted.item_id is None:
-        matching = SyncRun.id.in_(_newest_of_each_item(wanted.user_id, matching, limit))
-    page = select(SyncRun).join(Item).where(_of(wanted), matching)
-    return session.scalars(page.order_by(*_NEWEST_FIRST).limit(limit)).all()
+    if wanted.user_id is None:
+        removed = select(Item.item_id).where(Item.removed_at.is_not(None))
+        page = and_(matching, SyncRun.item_id.not_in(removed))
+    else:
+        page = SyncRun.id.in_(_newest_of_each_item(wanted.user_id, matching, limit))
+    return session.scalars(select(SyncRun).where(page).order_by(*_NEWEST_FIRST).limit(limit)).all()
 
 
 _NEWEST_FIRST = (SyncRun.requested_at.desc(), SyncRun.id.desc())
@@ -54,14 +56,9 @@ def _newest_of_each_item(
         SyncRun.item_id == Item.item_id, matching
     )
     newest = of_item.order_by(*_NEWEST_FIRST).limit(limit).lateral()
-    ids = select(newest.c.id).select_from(Item).join(newest, true()).where(Item.user_id == user_id)
+    ids = select(newest.c.id).select_from(Item).join(newest, true())
+    ids = ids.where(Item.user_id == user_id, Item.removed_at.is_(None))
     return ids.order_by(newest.c.requested_at.desc(), newest.c.id.desc()).limit(limit)
-
-
-def _of(wanted: RunFilter) -> ColumnElement[bool]:
-    """Match the Items whose runs may be seen."""
-    living = Item.removed_at.is_(None)
-    return living if wanted.user_id is None else and_(living, Item.user_id == wanted.user_id)
 
 
 def _matching(wanted: RunFilter, after: Place | None) -> ColumnElement[bool]:
