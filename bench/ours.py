@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun, User
-from bankloom.services import sync_item
+from bankloom.services import request_run, sync_item
 from bankloom.services.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def put_item(runtime: Runtime, access_token: str) -> None:
 def timed_sync(runtime: Runtime) -> float:
     """Ask for a run of the Item, run it, and return the seconds of the run."""
     with runtime.database.session() as session:
-        run_id = sync_item.request(session, ITEM_ID, "bench")
+        run_id = request_run.request(session, ITEM_ID, "bench")
     started = time.perf_counter()
     sync_item.now(runtime, ITEM_ID, lambda: False)
     seconds = time.perf_counter() - started

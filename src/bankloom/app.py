@@ -11,7 +11,17 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, link, metrics, plaid, request_id, webhooks
+from bankloom.routes import (
+    errors,
+    health,
+    items,
+    link,
+    metrics,
+    plaid,
+    request_id,
+    runs,
+    webhooks,
+)
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
@@ -67,6 +77,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)

@@ -8,7 +8,7 @@ import pytest
 
 from bankloom.core import clock
 from bankloom.models import SyncRun
-from bankloom.services import show_run, sync_item, tick
+from bankloom.services import request_run, show_run, sync_item, tick
 from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
@@ -176,7 +176,7 @@ def test_a_request_that_is_being_committed_is_served_whole(
         SyncRun.queue(session, new.item_id, "exchange", clock.now())
     with background() as start:
         with runtime.database.session() as session:
-            run_id = sync_item.request(session, new.item_id, "person")
+            run_id = request_run.request(session, new.item_id, "person")
             run = start(sync_item.now, runtime, new.item_id, lambda: False)
             # For the Item's tags: whatever else the worker may wait for meanwhile is another lock.
             wait_until(lambda: query(runtime, WAITS_FOR_TAGS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -50,7 +50,7 @@ def key(plaid: PlaidKeys) -> Key:
 def refused(runtime: Runtime) -> dict[str, int]:
     """Return how many deliveries each verdict was given to."""
     rows = query(runtime, "SELECT verdict, count FROM webhook_refusals")
-    return {row.verdict: row.count for row in rows}
+    return {row.verdict: row._mapping["count"] for row in rows}
 
 
 def test_what_plaid_signed_is_stored_as_it_came(api: Api, runtime: Runtime, key: Key) -> None:
@@ -305,7 +305,7 @@ def test_an_item_that_is_not_ours_any_more_is_left_alone(
 ) -> None:
     """Removed, or of another world: stored, and no run."""
     item_id = store_item(runtime, bank)
-    query(runtime, f"UPDATE items SET {change}")
+    query(runtime, f"UPDATE items SET {change}")  # noqa: S608 - our own words
     for body in (updates_available(item_id), body_of("ITEM", "ERROR", item_id=item_id)):
         assert deliver(api.url, body, key.jwt(body)).status_code == 200
     outcomes = {(row.outcome, row.handled_at is None) for row in query(runtime, ROWS)}

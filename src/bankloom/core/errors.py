@@ -269,6 +269,13 @@ class RebuildTooLargeError(BankloomError):
     status = 502
 
 
+class RunCancelledError(BankloomError):
+    """Somebody cancelled this run. The Item's schedule goes on; ask for a sync to have one now."""
+
+    code = "cancelled"
+    status = 502
+
+
 class ConfigurationError(BankloomError):
     """The settings don't fit. The message says which one, and how to mend it."""
 

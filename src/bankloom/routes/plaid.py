@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from bankloom.routes import answers, link_shapes, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
-from bankloom.services import link_item, open_link, request_run, show_run, sync_item
+from bankloom.services import link_item, open_link, request_run, show_run
 from bankloom.services.api_access import Caller
 from bankloom.services.open_link import OpenedLink
 from bankloom.services.runtime import Runtime
@@ -25,7 +26,6 @@ router = APIRouter(prefix="/plaid", tags=["plaid"])
 
 TWIN_SECONDS_MAX = 25  # how long one of two calls with the same public token waits for the other
 TWIN_POLL_SECONDS = 0.1
-PAGE_LIMIT_MAX = 500
 AMOUNT_DIGITS_MAX = 38  # more than any money has, and far from what a database number can't hold
 
 Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_DIGITS_MAX)]
@@ -108,11 +108,13 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     min_amount: Amount = None,
     max_amount: Amount = None,
     q: shapes.Text | None = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT_MAX)] = 100,
+    limit: shapes.PageLimit = 100,
     cursor: shapes.Text | None = None,
 ) -> JsonAnswer:
     """List transactions, newest first; dates and amounts are inclusive, `q` searches the names."""
-    after = answers.read_page_cursor(cursor) if cursor else None
+    after = (
+        answers.read_page_cursor(cursor, date.fromisoformat, answers.plaid_id) if cursor else None
+    )
     with runtime.database.session() as session:
         wanted = TransactionFilter(
             user_id=caller.scope(session, user_id),
@@ -132,7 +134,9 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     return JsonAnswer(
         {
             "transactions": [answers.transaction_json(row) for row in page],
-            "next_cursor": answers.page_cursor_after(page[-1][0]) if more else None,
+            "next_cursor": answers.page_cursor(page[-1][0].date, page[-1][0].transaction_id)
+            if more
+            else None,
         }
     )
 
@@ -145,21 +149,12 @@ async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep)
     return answers.sync_answer(await show_run.wait_for_run(runtime, run_id, seconds))
 
 
-@router.get("/runs/{run_id}", response_model=shapes.RunAnswer, responses=shapes.errors(404))
-def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
-    """Tell how a run stands or ended; one that was superseded answers as its successor."""
-    run = show_run.run_now(runtime, run_id)
-    with runtime.database.session() as session:
-        caller.item(session, run.item_id, None)
-    return JsonAnswer(answers.run_json(run))
-
-
 def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> uuid.UUID:
     if (body.item_id is None) == (body.access_token is None):
         raise InvalidRequestError("Name the Item by exactly one of item_id and access_token.")
     token_hash = runtime.keyring.hash(body.access_token) if body.access_token else None
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
-        return sync_item.request(
+        return request_run.request(
             session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
         )

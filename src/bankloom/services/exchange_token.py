@@ -20,7 +20,7 @@ from bankloom.core.errors import (
     UnknownPublicTokenError,
 )
 from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
-from bankloom.services import sync_item
+from bankloom.services import request_run
 from bankloom.services.find_linker import find_duplicate
 from bankloom.services.store_item import add_tag, products_of, put_item, put_what_link_told
 
@@ -169,7 +169,7 @@ class Exchange:
             LinkSession.note_exchange(session, link_id, told.item_id, at)
         for product in products_of(session, self.product, link_id):
             add_tag(session, told.item_id, product, link_id)
-        sync_item.request(session, told.item_id, "exchange")
+        request_run.request(session, told.item_id, "exchange")
 
     def _compensate(self, attempt: int, told: TokenExchanged, error: Exception) -> None:
         """Undo at Plaid what could not be stored, once another connection proves that it was not.

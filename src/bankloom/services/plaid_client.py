@@ -23,6 +23,7 @@ from plaid.model.item_remove_request import ItemRemoveRequest
 from plaid.model.item_webhook_update_request import ItemWebhookUpdateRequest
 from plaid.model.link_token_create_request import LinkTokenCreateRequest
 from plaid.model.link_token_get_request import LinkTokenGetRequest
+from plaid.model.transactions_refresh_request import TransactionsRefreshRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
@@ -173,6 +174,11 @@ class PlaidClient:
             options=options,
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage, while_waiting)
+
+    def transactions_refresh(self, access_token: str) -> str | None:
+        """Have Plaid ask the bank again, which is billed; return Plaid's request id."""
+        body = TransactionsRefreshRequest(access_token=access_token)
+        return self._call(self._api.transactions_refresh, body, messages.Accepted).request_id
 
     def webhook_verification_key_get(self, kid: str) -> Jwk:
         """Return a public key that Plaid signs webhooks with, or signed them with once."""

@@ -77,6 +77,8 @@ _BY_CODE = {
 FOR_THE_PERSON = frozenset({Remedy.RELINK, Remedy.CONSENT_NEEDED})
 """What only the person can mend, at Link."""
 
+CODES_FOR_THE_PERSON = frozenset(code for code, what in _BY_CODE.items() if what in FOR_THE_PERSON)
+
 _NEEDS_A_PERSON = (RebuildTooLargeError, ConfigurationError, WorldMismatchError)
 
 

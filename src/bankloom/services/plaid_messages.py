@@ -268,3 +268,9 @@ class WebhookKeyInfo(Struct):
     """Spec `WebhookVerificationKeyGetResponse`."""
 
     key: Jwk
+
+
+class Accepted(Struct):
+    """Spec `TransactionsRefreshResponse`: nothing but that it was taken."""
+
+    request_id: str | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
 from bankloom.models import Item, ItemProduct, LinkPurpose, LinkSession, ProductState
-from bankloom.services import sync_item
+from bankloom.services import request_run
 from bankloom.services.runtime import refuse_other_world
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.U
         item.new_accounts_at = None
     if link and link.purpose == LinkPurpose.PRODUCTS:
         _consent(session, item.item_id, link.products)
-    return sync_item.request(session, item.item_id, TRIGGER, asks_item=True)
+    return request_run.request(session, item.item_id, TRIGGER, asks_item=True)
 
 
 def _consent(session: Session, item_id: str, products: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core.errors import UnknownPublicTokenError
 from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
-from bankloom.services import sync_item, webhook_actions
+from bankloom.services import request_run, webhook_actions
 from bankloom.services.sync_accounts import link_account_values
 
 if TYPE_CHECKING:
@@ -69,4 +69,4 @@ def add_tag(
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     is_new = ItemProduct.add(session, item_id, product, state, None)
     if is_new and consented:
-        sync_item.request(session, item_id, "exchange")
+        request_run.request(session, item_id, "exchange")

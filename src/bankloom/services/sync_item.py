@@ -39,9 +39,6 @@ REFUSED_WAIT = timedelta(hours=1)
 """How long an Item rests that this process may not touch; an operator has to mend the settings."""
 
 
-request = request_run.request
-
-
 def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> datetime | None:
     """Run the Item; return when it is due next, if it is.
 
