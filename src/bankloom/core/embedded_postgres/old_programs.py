@@ -1,7 +1,5 @@
 """Where the programs of an older major version are: in the wheel, or where a person says."""
 
-import re
-import subprocess
 from pathlib import Path
 
 from bankloom.core.embedded_postgres import binaries
@@ -10,8 +8,6 @@ from bankloom.core.embedded_postgres.binaries import MAJOR
 from bankloom.core.embedded_postgres.errors import NoBinariesError, OtherMajorError
 from bankloom.core.embedded_postgres.folder import DataFolder
 from bankloom.core.embedded_postgres.home import STATE_DIR
-
-ASK_S_MAX = 10
 
 
 def find(folder: DataFolder, runner: Account, named: Path | None) -> Path:
@@ -38,7 +34,7 @@ def find(folder: DataFolder, runner: Account, named: Path | None) -> Path:
 
 
 def _checked(named: Path, major: str, runner: Account) -> Path:
-    if (found := _major_of(named / "postgres")) != major:
+    if (found := binaries.major_of(named / "postgres")) != int(major):
         holds = f"PostgreSQL {found}" if found else "no PostgreSQL server"
         raise NoBinariesError(
             f"{named} holds {holds}, and PostgreSQL {major} made the database. Nothing was changed."
@@ -49,15 +45,3 @@ def _checked(named: Path, major: str, runner: Account) -> Path:
             "changed."
         )
     return named
-
-
-def _major_of(program: Path) -> str | None:
-    """Ask a server program for its major version; None where there is none."""
-    try:
-        told = subprocess.run(  # noqa: S603 - the program that its user names
-            [program, "--version"], check=False, capture_output=True, text=True, timeout=ASK_S_MAX
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = re.search(r"\(PostgreSQL\) (\d+)", told)
-    return version.group(1) if version else None

@@ -2,13 +2,13 @@
 
 The new one is made in `upgrading`, beside the old one. Once it is whole, that folder is renamed to
 `upgraded`: from this moment on it is the one that counts, and whoever starts next, finishes. The
-old one is kept, under a name with its version and the date.
+old one is kept, under a name with its version and the moment.
 """
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bankloom.core import clock
 from bankloom.core.embedded_postgres.folder import DataFolder
 from bankloom.core.private_files import sync_folder
 
@@ -36,11 +36,13 @@ def finish(folder: DataFolder) -> None:
     new = whole / folder.cluster.name
     if new.exists():
         if folder.cluster.exists():
-            folder.cluster.rename(_name_of_old(folder))
+            folder.cluster.rename(place_of_old(folder, new))
         new.rename(folder.cluster)
         sync_folder(folder.home)
     shutil.rmtree(whole)
 
 
-def _name_of_old(folder: DataFolder) -> Path:
-    return folder.home / f"{folder.cluster.name}-{folder.major}-{clock.now():%Y%m%dT%H%M%SZ}"
+def place_of_old(folder: DataFolder, new_cluster: Path) -> Path:
+    """Return where the old cluster is kept, by its version and the moment the new one was made."""
+    made_at = datetime.fromtimestamp((new_cluster / "PG_VERSION").stat().st_mtime, UTC)
+    return folder.home / f"{folder.cluster.name}-{folder.major}-{made_at:%Y%m%dT%H%M%SZ}"

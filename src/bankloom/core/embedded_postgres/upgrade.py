@@ -28,11 +28,15 @@ _READ_ONLY = {"default_transaction_read_only": "on", "autovacuum": "off"}
 
 @dataclass(frozen=True)
 class Upgrade:
-    """Both servers while they run: addresses (libpq URI) of the service's own database."""
+    """Both servers while they run: addresses (libpq URI) of the service's own database.
+
+    `kept` is where the old cluster will lie.
+    """
 
     old_major: str
     old_url: str
     new_url: str
+    kept: Path
 
 
 @contextmanager
@@ -91,6 +95,7 @@ def _both_running(folder: DataFolder, old: Programs, new: Programs) -> Iterator[
             old_major=folder.major or "",
             old_url=_service_url(aside, passwords),
             new_url=_service_url(place, passwords),
+            kept=succession.place_of_old(folder, place.cluster),
         )
 
 
