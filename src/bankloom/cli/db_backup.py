@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +21,7 @@ from bankloom.services.restore_backup import Backup
 from bankloom.services.runtime import KEYRING_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bankloom.services.back_up import Contents
 
@@ -42,8 +43,8 @@ def backup(file: To) -> None:
     logs.configure("warning")
     with closing(Database.open(settings)) as database, shown("Writing the backup") as tell:
         if file == Path("-"):
-            _refuse_terminal()
-            contents = back_up.to_descriptor(database.address, sys.stdout.fileno(), _spoken(tell))
+            with _standard_output() as stream:
+                contents = back_up.to_stream(database.address, stream)
         else:
             contents = back_up.to_file(database.address, file, _spoken(tell))
     where = "to standard output" if file == Path("-") else f"{file} ({size(file.stat().st_size)})"
@@ -74,9 +75,13 @@ def restore(file: From) -> None:
     )
 
 
-def _refuse_terminal() -> None:
+@contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    """Give it for bytes; Python's own would complain at its end of a reader that has left."""
     if sys.stdout.isatty():
         raise typer.BadParameter("a backup is no text; redirect it to a file or a program")
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
+        yield stream
 
 
 def _spoken(tell: Callable[[str, int], None]) -> Callable[[str], None]:

@@ -89,19 +89,14 @@ def output_of(
             raise ProgramFailedError(_complaint(program, lines))
 
 
-def run(
-    program: Path,
-    arguments: list[str],
-    address: Address,
-    tell: Callable[[str], None],
-    stdout: int | IO[bytes] = subprocess.DEVNULL,
-) -> None:
+def run(program: Path, arguments: list[str], address: Address, tell: Callable[[str], None]) -> None:
     """Run a program to its end; `tell` gets each line that it says on stderr, as it is said.
 
     Errors: `ProgramFailedError`.
     """
     said: list[str] = []
-    with _start(program, arguments, address, stdout=stdout, stderr=subprocess.PIPE) as running:
+    process = _start(program, arguments, address, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with process as running:
         try:
             for line in running.stderr or ():
                 text = line.decode(errors="replace").strip()
@@ -119,7 +114,7 @@ def _start(
     arguments: list[str],
     address: Address | None,
     *,
-    stdout: int | IO[bytes],
+    stdout: int,
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
     # The password goes by the environment: arguments can be read by every user of the machine.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from psycopg import sql
 
@@ -57,11 +58,15 @@ def to_file(address: Address, file: Path, tell: Callable[[str], None]) -> Conten
     return contents
 
 
-def to_descriptor(address: Address, descriptor: int, tell: Callable[[str], None]) -> Contents:
+def to_stream(address: Address, stream: IO[bytes]) -> Contents:
     """Write the backup to what is open already, as standard output is. Errors: `CopyError`."""
-    with database_snapshot.taken(address) as snapshot:
+    with database_snapshot.taken(address) as snapshot, snapshot.archive_stream() as archive:
         contents = Contents.of(snapshot.connection)
-        snapshot.archive(descriptor, tell)
+        try:
+            shutil.copyfileobj(archive, stream)
+            stream.flush()
+        except OSError as error:
+            raise BackupFileError(f"The backup was not taken up: {error.strerror}.") from error
     return contents
 
 
@@ -85,19 +90,18 @@ def _refuse_other_file(file: Path) -> None:
 
 
 @contextmanager
-def _written(file: Path) -> Iterator[int]:
-    """Give a file to write to, which takes its name when all of it is on the disk."""
+def _written(file: Path) -> Iterator[Path]:
+    """Give a file to write to, of mode 0600; it takes its name when all of it is on the disk."""
     try:
         descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     except OSError as error:
         raise BackupFileError(f"{file} can't be written: {error.strerror}.") from error
+    unfinished = Path(name)
     try:
-        yield descriptor
+        yield unfinished
         os.fsync(descriptor)
-        Path(name).replace(file)
+        unfinished.replace(file)
         sync_folder(file.parent)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
     finally:
         os.close(descriptor)
+        unfinished.unlink(missing_ok=True)

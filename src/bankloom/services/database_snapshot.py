@@ -39,10 +39,19 @@ class Snapshot:
         arguments = [*self._arguments(), "--no-owner", "--no-privileges"]
         return copy_programs.output_of(self._program(), arguments, self.address)
 
-    def archive(self, into: int, tell: Callable[[str], None]) -> None:
-        """Write all of it to an open file, in pg_dump's custom format; `tell` gets what it says."""
-        arguments = [*self._arguments(), "--format=custom", "--verbose"]
-        copy_programs.run(self._program(), arguments, self.address, tell, stdout=into)
+    def archive(self, file: Path, tell: Callable[[str], None]) -> None:
+        """Write all of it to a file, in pg_dump's custom format; `tell` gets what it says."""
+        arguments = [*self._arguments(), "--format=custom", "--verbose", f"--file={file}"]
+        copy_programs.run(self._program(), arguments, self.address, tell)
+
+    def archive_stream(self) -> AbstractContextManager[IO[bytes]]:
+        """Give the same as a stream.
+
+        Through a pipe: into a file by way of standard output, pg_dump writes its contents twice.
+        """
+        return copy_programs.output_of(
+            self._program(), [*self._arguments(), "--format=custom"], self.address
+        )
 
     def _program(self) -> Path:
         return copy_programs.dumper(self.connection.info.server_version)

@@ -40,9 +40,8 @@ def _require_empty(connection: Connection) -> None:
     found = [name for (name,) in connection.execute(query, [list(copy_session.SCHEMAS)])]
     if found:
         raise NotEmptyError(
-            f"The database {connection.info.dbname} is not empty: it has the schema "
-            f"{' and '.join(found)}. Name an empty database or an empty data folder. Nothing was "
-            "changed."
+            f"The database {connection.info.dbname} is not empty: it has the schemas "
+            f"{', '.join(found)}. Use an empty database, or a new data folder. Nothing was changed."
         )
 
 
