@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bankloom.services.copy_database import Compared
-    from bankloom.services.table_hashes import TableHash
 
 _HASH_SHOWN = 12
 
@@ -41,23 +40,18 @@ def size(count_bytes: int) -> str:
 
 
 def comparison(compared: list[Compared]) -> Table:
-    """Return a table of counts and hashes on both sides."""
-    table = Table(title="Compared", title_justify="left")
-    table.add_column("Table")
+    """Return a table of counts and hashes; of both sides, where they differ."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("Table", no_wrap=True)
     table.add_column("Rows", justify="right")
-    for name in ("Hash of the original", "Hash of the copy", ""):
-        table.add_column(name)
+    table.add_column("Hash")
+    table.add_column("")
     for each in compared:
-        rows = [f"{side.rows:,}" if side else "-" for side in (each.source, each.target)]
+        sides = (each.source,) if each.is_equal else (each.source, each.target)
         table.add_row(
             Text(each.name),
-            rows[0] if each.is_equal else " / ".join(rows),
-            _hash(each.source),
-            _hash(each.target),
+            " / ".join(f"{side.rows:,}" if side else "none" for side in sides),
+            " / ".join(side.hash[:_HASH_SHOWN] if side else "none" for side in sides),
             "equal" if each.is_equal else "DIFFERENT",
         )
     return table
-
-
-def _hash(side: TableHash | None) -> str:
-    return side.hash[:_HASH_SHOWN] if side else "no such table"

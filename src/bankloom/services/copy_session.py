@@ -39,7 +39,7 @@ _AS_TEXT = {
     "search_path": "",
     "row_security": "off",  # an error where a row would be hidden, not a copy without it
 }
-_SET_WHERE_KNOWN = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s"
+_SET_WHERE_KNOWN = "SELECT set_config(name, %s, false) FROM pg_settings WHERE lower(name) = %s"
 
 
 @contextmanager

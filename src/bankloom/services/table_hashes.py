@@ -6,6 +6,7 @@ sorted or sent. A row's is the SHA-256 of its text; `copy_session` fixes how a s
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
@@ -26,10 +27,10 @@ class TableHash(NamedTuple):
 
 
 def of(connection: Connection) -> dict[str, TableHash]:
-    """Return the count and hash of each table, and of each sequence's place, by `schema.name`."""
+    """Return the count and hash of each table, by `schema.name`, and of all places of `sequences`."""
     names = copy_session.tables(connection)
     hashes = {".".join(name): _of_table(connection, name) for name in names}
-    return hashes | _of_sequences(connection)
+    return {**hashes, "sequences": _of_sequences(connection)}
 
 
 _TABLE = sql.SQL("""
@@ -47,10 +48,10 @@ def _of_table(connection: Connection, name: tuple[str, str]) -> TableHash:
     return TableHash(rows, f"{int(first) % _HALF:016x}{int(second) % _HALF:016x}")
 
 
-def _of_sequences(connection: Connection) -> dict[str, TableHash]:
+def _of_sequences(connection: Connection) -> TableHash:
     query = """
-        SELECT schemaname || '.' || sequencename, coalesce(last_value, 0)
-        FROM pg_sequences WHERE schemaname = ANY(%s) ORDER BY 1
+        SELECT schemaname, sequencename, coalesce(last_value, 0)
+        FROM pg_sequences WHERE schemaname = ANY(%s) ORDER BY 1, 2
     """
-    places = connection.execute(query, [list(copy_session.SCHEMAS)])
-    return {name: TableHash(1, f"{place:032x}") for name, place in places}
+    places = connection.execute(query, [list(copy_session.SCHEMAS)]).fetchall()
+    return TableHash(len(places), hashlib.sha256(repr(places).encode()).hexdigest()[:32])
