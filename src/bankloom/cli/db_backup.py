@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
+from bankloom.cli import signals
 from bankloom.cli.progress import shown, size
 from bankloom.core import logs
 from bankloom.core.db import Database
@@ -39,6 +40,7 @@ def backup(file: To) -> None:
     The file is of mode 0600 and is there only when it is whole; an older backup of that name is
     replaced.
     """
+    signals.end_in_order()
     settings = Settings.read()
     logs.configure("warning")
     with closing(Database.open(settings)) as database, shown("Writing the backup") as tell:
@@ -57,6 +59,7 @@ def restore(file: From) -> None:
 
     It is all there afterwards, or nothing is.
     """
+    signals.end_in_order()
     settings = Settings.read()
     logs.configure("warning")
     with shown("Reading the backup"):
@@ -103,8 +106,7 @@ def _described(contents: Contents) -> str:
 
 
 def _rows(contents: Contents) -> str:
-    counts = [f"{count:,} {name}" for name, count in contents.rows.items()]
-    return f"{', '.join(counts[:-1])} and {counts[-1]}"
+    return ", ".join(f"{name} {count:,}" for name, count in contents.rows.items())
 
 
 def _about_the_keyring(settings: Settings) -> str:

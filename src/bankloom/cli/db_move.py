@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
+from bankloom.cli import signals
 from bankloom.cli.progress import comparison, console, shown
 from bankloom.core import logs
 from bankloom.core.address import Address
@@ -40,6 +41,7 @@ def move(to_url: ToUrl = None, *, to_embedded: ToEmbedded = False) -> None:
     Stop every service and worker first. The original stays as it was; point the settings to the
     copy afterwards.
     """
+    signals.end_in_order()
     settings = Settings.read()
     logs.configure("warning")
     target = _target(settings, to_url, to_embedded=to_embedded)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bankloom.cli import signals
 from bankloom.cli.progress import comparison, console, shown
 from bankloom.core import logs
 from bankloom.core.address import Address
@@ -37,6 +38,7 @@ def upgrade(*, old_bin_dir: OldBinDir = None) -> None:
     Stop every service and worker first. Every table is compared before the new database takes the
     old one's place; the old one is kept. It takes as much disk again as the database has.
     """
+    signals.end_in_order()
     settings = Settings.read()
     logs.configure("warning")
     if settings.database_url:

@@ -1,8 +1,7 @@
-"""Shows long work on stderr while it goes on, and can be ended by Ctrl-C or SIGTERM without a trace."""
+"""Shows long work on stderr while it goes on, and what a comparison has found."""
 
 from __future__ import annotations
 
-import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ console = Console(stderr=True)
 @contextmanager
 def shown(what: str) -> Iterator[Callable[[str, int], None]]:
     """Show what is at work; give a function that adds the table at hand and how many bytes of it."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves in order, as after a Ctrl-C
     with console.status(Text(what)) as status:
 
         def tell(table: str, loaded_bytes: int) -> None:

@@ -25,12 +25,25 @@ LINES_QUOTED = 6
 _TROUBLE = re.compile(r"\b(error|detail|hint|fatal):", re.IGNORECASE)
 
 
-def dumper(server_version: int) -> Path:
-    """Return the pg_dump of the version nearest to the server's (`server_version_num`), or newer.
+def nearest_dumper(server_version: int) -> Path:
+    """Return the pg_dump nearest above a server (`server_version_num`): most tools read its files.
 
-    Of several, the oldest that will do: what it writes is read by the most. Errors:
-    `ProgramMissingError`.
+    Errors: `ProgramMissingError`.
     """
+    fitting = _dumpers(server_version)
+    return fitting[min(fitting)]
+
+
+def newest_dumper(server_version: int) -> Path:
+    """Return the newest pg_dump, whose SQL the newest servers take as well.
+
+    Errors: `ProgramMissingError` where that is older than the server (`server_version_num`).
+    """
+    fitting = _dumpers(server_version)
+    return fitting[max(fitting)]
+
+
+def _dumpers(server_version: int) -> dict[int, Path]:
     major = server_version // 10_000
     fitting = {its: path for its, path in _installed("pg_dump").items() if its >= major}
     if not fitting:
@@ -38,7 +51,7 @@ def dumper(server_version: int) -> Path:
             f"The server is PostgreSQL {major}, and pg_dump of that version or a newer one is not "
             f"installed. Install the client programs of PostgreSQL {major} and let PATH name them."
         )
-    return fitting[min(fitting)]
+    return fitting
 
 
 def restorer() -> Path:

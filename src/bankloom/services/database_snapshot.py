@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 LOCK_SECONDS = 10
 """How long a commit that is under way may take to end before a database counts as in use."""
+LEAVE_SECONDS = 5
+"""How long a connection that was closed may still be listed; so may our own, from a moment ago."""
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,13 @@ class Snapshot:
     def script(self) -> AbstractContextManager[IO[bytes]]:
         """Give what makes the same schemas and rows elsewhere, as SQL."""
         arguments = [*self._arguments(), "--no-owner", "--no-privileges"]
-        return copy_programs.output_of(self._program(), arguments, self.address)
+        program = copy_programs.newest_dumper(self.connection.info.server_version)
+        return copy_programs.output_of(program, arguments, self.address)
 
     def archive(self, file: Path, tell: Callable[[str], None]) -> None:
         """Write all of it to a file, in pg_dump's custom format; `tell` gets what it says."""
         arguments = [*self._arguments(), "--format=custom", "--verbose", f"--file={file}"]
-        copy_programs.run(self._program(), arguments, self.address, tell)
+        copy_programs.run(self._archiver(), arguments, self.address, tell)
 
     def archive_stream(self) -> AbstractContextManager[IO[bytes]]:
         """Give the same as a stream.
@@ -50,11 +55,11 @@ class Snapshot:
         Through a pipe: into a file by way of standard output, pg_dump writes its contents twice.
         """
         return copy_programs.output_of(
-            self._program(), [*self._arguments(), "--format=custom"], self.address
+            self._archiver(), [*self._arguments(), "--format=custom"], self.address
         )
 
-    def _program(self) -> Path:
-        return copy_programs.dumper(self.connection.info.server_version)
+    def _archiver(self) -> Path:
+        return copy_programs.nearest_dumper(self.connection.info.server_version)
 
     def _arguments(self) -> list[str]:
         schemas = (f"--schema={name}" for name in copy_session.SCHEMAS)
@@ -91,8 +96,11 @@ _OTHERS = """
 
 
 def _refuse_others(connection: Connection) -> None:
-    others = connection.execute(_OTHERS).fetchall()
-    if others:
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while others := connection.execute(_OTHERS).fetchall():
+        if time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            continue
         listed = ", ".join(f"{name} ({count})" for name, count in others)
         raise DatabaseInUseError(
             f"Others are connected to this database: {listed}. Stop every `bankloom serve` and "
