@@ -19,6 +19,7 @@ from pydantic import SecretStr
 import bankloom
 from bankloom.cli import app as bankloom_command
 from bankloom.core import errors
+from bankloom.core.copy_errors import CopyError
 from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
@@ -112,14 +113,17 @@ AT_START: list[type[BankloomError]] = [  # they end a command with a sentence; o
     errors.ConfigurationError,
     errors.WorldMismatchError,
     *EmbeddedPostgresError.__subclasses__(),
+    *CopyError.__subclasses__(),
 ]
 # The first of these is refused before anything listens. The embedded server's leave over HTTP only
-# where it has died and can't be started again: the route's page refers to operating's table. Its
-# base class is never raised itself.
+# where it has died and can't be started again: the route's page refers to operating's table. The base
+# classes are never raised themselves.
 NOT_OF_THE_ROUTE = {
     errors.ConfigurationError,
     EmbeddedPostgresError,
     *EmbeddedPostgresError.__subclasses__(),
+    CopyError,
+    *CopyError.__subclasses__(),
 }
 ONLY_IN_RUNS = {
     errors.StagingIncompleteError,

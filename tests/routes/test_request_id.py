@@ -20,7 +20,7 @@ HEADER = "X-Request-Id"
 def break_plaid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an endpoint meet what nobody has thought of."""
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(PlaidClient, "link_token_create", broken)

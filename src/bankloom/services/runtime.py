@@ -18,7 +18,7 @@ from bankloom.services.plaid_client import PlaidClient
 from bankloom.services.plaid_gate import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy.orm import Session
@@ -95,18 +95,25 @@ def open_keyring(settings: Settings, session: Session) -> Keyring:
     old tokens would lose every bank.
     """
     sealed = Item.any_sealed(session)
-    keyring = _keyring_of(settings, may_create=sealed is None)
-    if sealed is not None:
-        item_id, token = sealed
-        try:
+    return keyring_for(settings, [sealed] if sealed else [])
+
+
+def keyring_for(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Keyring:
+    """Return the keyring of the settings, which opens these tokens, given as (item_id, sealed).
+
+    Errors: as `open_keyring`.
+    """
+    keyring = _keyring_of(settings, may_create=not sealed)
+    try:
+        for item_id, token in sealed:
             keyring.open(token, item_id)
-        except SealBrokenError as error:
-            raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
+    except SealBrokenError as error:
+        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
     return keyring
 
 
 _KEYS_DO_NOT_FIT = (
-    "The keyring does not open the access tokens in this database. Give back the keys that they "
+    "The keyring does not open the access tokens of this database. Give back the keys that they "
     "were sealed with, as BANKLOOM_ENCRYPTION_KEYS or as the file 'keyring' of BANKLOOM_DATA_DIR, "
     "from a backup. Nothing was changed."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from bankloom.models import Institution, Item, ItemProduct, ItemState, ProductState, RunStatus
+from bankloom.models import Institution, Item, ItemProduct, ItemState, RunStatus
 from bankloom.models.item import STATES_FOR_A_PERSON
 from bankloom.models.item_facts import ItemFacts, facts_of
 from bankloom.services import advice
@@ -68,18 +68,14 @@ class ItemView:
     def reason(self) -> Reason | None:
         """Why the Item is in its state; None where all is well."""
         item = self.item
+        code = item.error_code or item.state_reason
         if item.state == ItemState.DISCONNECTING:
-            return Reason(item.disconnect_reason, advice.about_state(item.state))
-        code = item.error_code or self._code_of_trouble()
+            return Reason(code, advice.about_state(item.state))
         if code is not None:
             return Reason(code, advice.about_error(code, is_tried_again=self._is_tried_again(code)))
         if item.state == ItemState.HEALTHY:
             return None
         return Reason(None, advice.about_state(item.state))
-
-    def _code_of_trouble(self) -> str | None:
-        failing = [tag for tag in self.tags if tag.state == ProductState.FAILING]
-        return failing[0].error_code if failing else None
 
     def _is_tried_again(self, code: str) -> bool:
         return any(tag.next_try_at for tag in self.tags if tag.error_code in {code, None})
