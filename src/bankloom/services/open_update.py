@@ -30,8 +30,9 @@ def create_link_token(
 
     `products` are what consent is asked for, and only for that reason; one that the Item has
     consent for already is Plaid's to judge. Plaid's own `products` and their settings are left out,
-    as it demands; the webhook is for what a hosted session sends, the Item keeps its own. Errors: `InvalidRequestError`, `InvalidProductsError`,
-    `WorldMismatchError`, `ItemGoneError`, and what the client raises.
+    as it demands; the webhook is for what a hosted session sends, the Item keeps its own. Errors:
+    `InvalidRequestError`, `InvalidProductsError`, `WorldMismatchError`, `ItemGoneError`, and what the
+    client raises.
     """
     _check(reason, products)
     refuse_other_world(item.world, runtime.plaid.world)
