@@ -9,7 +9,7 @@ import pytest
 
 from bankloom.models import ApiKey, User
 from bankloom.services import jobs, poll_sessions
-from harness import serving, wait_until
+from harness import WAIT_SECONDS, serving, wait_until
 from link_scenes import (
     TOKEN_GET_PATH,
     item_of,
@@ -130,11 +130,13 @@ def test_a_product_that_is_consented_to_later_syncs(api: Api, bank: Running) -> 
 def test_a_closed_tab_is_noticed(api: Api, runtime: Runtime, bank: Running) -> None:
     """Where the app never says that the person is back, the worker finds out, and mends the Item once."""
     linked = broken_item(api, bank)
+    query(runtime, "UPDATE items SET disconnect_at = now(), disconnect_reason = 'MIGRATION'")
     opened = update_mode(api, linked.item_id)
     through(bank, opened)
     look_soon(runtime)
     wait_until(lambda: item_of(api, linked.item_id)["error_code"] is None)
     assert session_of(api, opened)["state"] == "finished"
+    assert query(runtime, "SELECT disconnect_at FROM items") == [(None,)]
     asked = len(bank.control.calls(TOKEN_GET_PATH))
     poll(runtime)
     assert len(bank.control.calls(TOKEN_GET_PATH)) == asked
@@ -221,6 +223,7 @@ def test_two_services_ask_once(settings: Settings, bank: Running) -> None:
         with holding(bank, TOKEN_GET_PATH, times=0) as hold:
             polls = [start(poll_sessions.now, each) for each in (one, other)]
             hold.reached(6)
+            start(poll_sessions.now, other).result(WAIT_SECONDS)  # nothing is due but what is held
             hold.release()
             for each in polls:
                 each.result()

@@ -28,11 +28,11 @@ def create_link_token(
 ) -> OpenedLink:
     """Make a link token that sends the person through Link again for this Item, and record it.
 
-    Plaid demands that `products` and the settings of products are left out. The webhook is told for
-    what a hosted session sends: those of the Item go where the Item says.
     `products` are what consent is asked for, and only for that reason; one that the Item has
-    consent for already is Plaid's to judge. Errors: `InvalidRequestError`, `InvalidProductsError`,
-    `WorldMismatchError`, `ItemGoneError`, and what the client raises.
+    consent for already is Plaid's to judge. Plaid's own `products` and their settings are left out,
+    as it demands; the webhook is for what a hosted session sends, the Item keeps its own. Errors:
+    `InvalidRequestError`, `InvalidProductsError`, `WorldMismatchError`, `ItemGoneError`, and what the
+    client raises.
     """
     _check(reason, products)
     refuse_other_world(item.world, runtime.plaid.world)

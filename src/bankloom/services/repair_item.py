@@ -51,7 +51,8 @@ def by_caller(runtime: Runtime, item_id: str, link_session_id: uuid.UUID | None)
 def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.UUID:
     """Forget what update mode has mended, and ask for the run that proves it."""
     item.repaired_at = clock.now()
-    item.disconnect_at = item.disconnect_reason = None
+    if link:  # of an update mode opened elsewhere only the run can tell what it mended
+        item.disconnect_at = item.disconnect_reason = None
     if link and link.purpose == LinkPurpose.ACCOUNTS:
         item.new_accounts_at = None
     if link and link.purpose == LinkPurpose.PRODUCTS:
