@@ -129,4 +129,4 @@ def test_nothing_but_a_person_refreshes(api: Api, runtime: Runtime, bank: Runnin
 
 
 def _has_changed(runtime: Runtime, before: Any) -> bool:
-    return query(runtime, LAST_SUCCESS) != before
+    return bool(query(runtime, LAST_SUCCESS) != before)

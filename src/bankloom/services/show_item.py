@@ -78,6 +78,9 @@ class ItemView:
         return Reason(None, advice.about_state(item.state))
 
     def _code_of_trouble(self) -> str | None:
+        """Return what is wrong with a product, where the Item's own state is not the worse news."""
+        if self.item.state in STATES_FOR_A_PERSON:
+            return None
         failing = [tag for tag in self.tags if tag.state == ProductState.FAILING]
         return failing[0].error_code if failing else None
 
