@@ -202,7 +202,7 @@ def test_what_plaid_announces_is_told(still: tuple[Api, Runtime], bank: Running)
     query(
         runtime,
         "UPDATE items SET state = 'disconnecting', disconnect_at = '2026-05-01T00:00:00Z',"
-        " disconnect_reason = 'INSTITUTION_MIGRATION', new_accounts_at = '2026-04-01T00:00:00Z'",
+        " state_reason = 'INSTITUTION_MIGRATION', new_accounts_at = '2026-04-01T00:00:00Z'",
     )
     item = show(api, item_id)
     assert item["disconnect_at"] == "2026-05-01T00:00:00Z"
