@@ -180,6 +180,14 @@ def test_a_server_of_ones_own_is_not_ours_to_upgrade(place: Place) -> None:
     assert "server of your own" in refused(place.at("postgresql://somewhere/there"))
 
 
+def test_a_data_folder_that_cannot_be_is_one_sentence(place: Place) -> None:
+    """A file in its place is named with the setting."""
+    place.data_dir.touch()
+    said = refused(place)
+    assert "Not a directory" in said
+    assert "BANKLOOM_DATA_DIR" in said
+
+
 def test_an_upgrade_that_fails_leaves_the_old_one(place: Place) -> None:
     """What can't be copied stays where it is, usable; nothing new is left, and no server runs."""
     with old_server(place.data_dir):

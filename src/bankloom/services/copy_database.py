@@ -38,7 +38,7 @@ def now(source: Snapshot, target: Connection, tell: Callable[[str, int], None]) 
 def require_equal(compared: list[Compared]) -> None:
     """Refuse a copy that is not equal to its original. Errors: `CopyDiffersError`, naming the tables."""
     differing = [each.name for each in compared if not each.is_equal]
-    if differing or not compared:
+    if differing:
         raise CopyDiffersError(differing)
 
 
