@@ -24,7 +24,7 @@ from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import ProductState, RunStatus
-from bankloom.routes import health, items, plaid
+from bankloom.routes import health, items, plaid, webhooks
 from bankloom.services import plaid_errors, retry_policy
 
 if TYPE_CHECKING:
@@ -207,7 +207,12 @@ def test_every_state_is_documented(state: str) -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    routes = [*plaid.router.routes, *items.router.routes, *health.router.routes]
+    routes = [
+        *plaid.router.routes,
+        *items.router.routes,
+        *webhooks.router.routes,
+        *health.router.routes,
+    ]
     return [
         f"{method} {route.path}"
         for route in routes
