@@ -211,7 +211,7 @@ def test_everything_that_waits_is_in_the_list(
             )
         listed = well(bankloom(beside, "jobs", "list"))
         urgent, _, waiting = listed.partition("Waiting")
-        assert "INSTITUTION_DOWN, failed 7 times" in waiting
+        assert "INSTITUTION_DOWN (failures: 7)" in waiting
         assert "2030-01-02 03:04:05Z" in waiting
         assert "webhook TRANSACTIONS/SYNC_UPDATES_AVAILABLE" in waiting
         assert "hash-of-0-an" in waiting
