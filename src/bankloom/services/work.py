@@ -170,7 +170,7 @@ def _waiting_tags(session: Session) -> Iterator[Entry]:
         .order_by(ItemProduct.next_try_at)
     )
     for tag, user_name in session.execute(query.limit(ENTRIES_MAX)):
-        failing = f"{tag.error_code}, failed {tag.failures} times" if tag.error_code else ""
+        failing = f"{tag.error_code} (failures: {tag.failures})" if tag.error_code else ""
         yield Entry(
             Standing.WAITING,
             tag.product,
