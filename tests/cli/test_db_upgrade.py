@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bankloom.services.table_hashes import TableHash
+    from bankloom.services.copies.table_hashes import TableHash
     from platypus_bank.testing import Running
 
 BUNDLED = 16

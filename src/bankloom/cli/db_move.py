@@ -17,7 +17,7 @@ from bankloom.core.copy_errors import SameDatabaseError
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
-from bankloom.services import copy_database, copy_session, database_snapshot, fill_database
+from bankloom.services.copies import copy_database, copy_session, database_snapshot, fill_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
