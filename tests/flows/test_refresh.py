@@ -63,13 +63,20 @@ def test_what_is_due_sooner_stays_so(api: Api, runtime: Runtime, bank: Running) 
     assert seconds < 20
 
 
-@pytest.mark.parametrize("error_code", ["PRODUCTS_NOT_SUPPORTED", "ITEM_LOGIN_REQUIRED"])
+@pytest.mark.parametrize(
+    ("error_type", "error_code"),
+    [
+        ("ITEM_ERROR", "PRODUCTS_NOT_SUPPORTED"),
+        ("ITEM_ERROR", "ITEM_LOGIN_REQUIRED"),
+        ("RATE_LIMIT_EXCEEDED", "TRANSACTIONS_REFRESH_LIMIT"),
+    ],
+)
 def test_plaids_refusal_is_passed_on(
-    api: Api, runtime: Runtime, bank: Running, error_code: str
+    api: Api, runtime: Runtime, bank: Running, error_type: str, error_code: str
 ) -> None:
     """502 with Plaid's codes, and nothing is due for it."""
     item_id = linked(api, bank)
-    refusal = {"error_type": "ITEM_ERROR", "error_code": error_code}
+    refusal = {"error_type": error_type, "error_code": error_code}
     bank.control.fault(REFRESH_PATH, error=refusal)
     answer = api.client.post(f"/plaid/items/{item_id}/refresh")
     assert answer.status_code == 502
