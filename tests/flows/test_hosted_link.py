@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bankloom.services import finish_exchanges, jobs, link_deliveries, poll_sessions
+from bankloom.services import finish_exchanges, jobs, poll_sessions
+from bankloom.services.webhooks import link_deliveries
 from harness import serving, wait_until
 from link_scenes import (
     TOKEN_GET_PATH,

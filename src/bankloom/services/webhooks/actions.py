@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, WebhookDelivery
 from bankloom.services import jobs, request_run
-from bankloom.services.webhook_bodies import Webhook
-from bankloom.services.webhook_table import Action, action_of, types_of
+from bankloom.services.webhooks.bodies import Webhook
+from bankloom.services.webhooks.table import Action, action_of, types_of
 
 if TYPE_CHECKING:
     from datetime import datetime
