@@ -39,6 +39,7 @@ def opened(pages_url: str, database_url: str) -> Iterator[Runtime]:
         plaid=plaid,
         database_url=SecretStr(database_url),
         encryption_keys=SecretStr(_KEYRING),
+        rate_limits="off",  # the figures are ours, not those of Plaid's 50 pages a minute
         _env_file=None,
     )
     runtime = Runtime.open(settings)

@@ -21,6 +21,7 @@ class Gateway:
     status: int = 200
     body: bytes = b"{}"
     promised_bytes: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     hangs_up_on_reuse: bool = False
     """Keep a connection, but hang up on the next call over it, as where its idle time just ended."""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +53,8 @@ def answering() -> Iterator[Gateway]:
             self.send_response(stand_in.status)
             promised = stand_in.promised_bytes
             self.send_header("Content-Length", str(promised or len(stand_in.body)))
+            for name, value in stand_in.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(stand_in.body)
 

@@ -122,11 +122,17 @@ def go_through_link(bank: Running, link_token: str, **choices: Any) -> str:
 
 
 def settings_for(bank_url: str, database_url: str, data_dir: Path, **more: Any) -> Settings:
-    """Return settings that name this bank and this database."""
+    """Return settings that name this bank and this database; no rate limit slows the tests down."""
     plaid = PlaidSettings(
         client_id="test-client", secret="test-secret", base_url=bank_url, _env_file=None
     )
-    values = {"api_key": API_KEY, "database_url": database_url, "data_dir": data_dir, **more}
+    values = {
+        "api_key": API_KEY,
+        "database_url": database_url,
+        "data_dir": data_dir,
+        "rate_limits": "off",
+        **more,
+    }
     return Settings(plaid=plaid, _env_file=None, **values)
 
 
@@ -233,6 +239,8 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "BANKLOOM_WORKER_SILENT_SECONDS": str(settings.worker_silent_seconds),
         "BANKLOOM_LOG_LEVEL": settings.log_level,
     }
+    if settings.rate_limits:
+        environment["BANKLOOM_RATE_LIMITS"] = settings.rate_limits
     if settings.database_url:
         environment["BANKLOOM_DATABASE_URL"] = settings.database_url.get_secret_value()
     return environment

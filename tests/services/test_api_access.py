@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def test_the_first_key_is_made_once(
     """A database without keys gets one; with one, or with a key of the settings, none is made."""
     assert first_key(parts) is None
     settings = settings_for(bank.url, database_url, tmp_path / "data", api_key=None)
-    without = type(parts)(settings, parts.database, parts.keyring, parts.plaid)
+    without = replace(parts, settings=settings)
     key = first_key(without)
     assert key is not None
     assert authenticate(without, key) == Caller(None)
@@ -108,7 +109,7 @@ def test_two_first_starts_make_one_key(
 ) -> None:
     """Of two processes that start over a new database at once, one shows a key."""
     settings = settings_for(bank.url, database_url, tmp_path / "data", api_key=None)
-    without = type(parts)(settings, parts.database, parts.keyring, parts.plaid)
+    without = replace(parts, settings=settings)
     with background() as start:
         with parts.database.session() as session:
             first = ApiKey.create_first(session, "of the other process")

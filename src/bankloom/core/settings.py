@@ -132,6 +132,10 @@ class Settings(BaseSettings):
         le=1,
         description="The share of an Item's transactions that a rebuild may remove without asking.",
     )
+    rate_limits: str | None = Field(
+        None,
+        description="A TOML file of rate limits over Plaid's published ones, or `off` for none at all.",
+    )
     worker_concurrency: int = Field(4, ge=1, le=64, description="Items synced at the same time.")
     lease_seconds: int = Field(
         300, ge=10, description="How long a run may be silent before another may take its work."

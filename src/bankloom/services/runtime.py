@@ -10,6 +10,8 @@ from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
+from bankloom.services import rate_limits
+from bankloom.services.plaid_budget import Budget
 from bankloom.services.plaid_client import PlaidClient
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Runtime:
     database: Database
     keyring: Keyring
     plaid: PlaidClient
+    budget: Budget
 
     @classmethod
     def open(
@@ -44,16 +47,18 @@ class Runtime:
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
-        plaid = PlaidClient(settings.plaid)
+        limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
         database = Database.open(settings)
         try:
+            budget = Budget(database, limits)
+            plaid = PlaidClient(settings.plaid, budget)
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, plaid)
+        return cls(settings, database, keyring, plaid, budget)
 
     def close(self) -> None:
         """Give everything back."""
