@@ -156,7 +156,8 @@ def read_webhook(typed: Any) -> Callable[[str, Any], Any]:
 
     def read(model: str, received: Any) -> Any:
         module = importlib.import_module(f"plaid.model.{model}")
-        kind = getattr(module, "".join(each.capitalize() for each in model.split("_")))
+        named = {name.lower(): kind for name, kind in vars(module).items()}
+        kind = named[model.replace("_", "")]
         answer = SimpleNamespace(data=received.body.decode())
         return typed.api_client.deserialize(answer, (kind,), _check_type=True)
 

@@ -11,6 +11,7 @@ from plaid.model.institutions_get_by_id_request import InstitutionsGetByIdReques
 from plaid.model.institutions_get_by_id_request_options import InstitutionsGetByIdRequestOptions
 from plaid.model.institutions_get_request import InstitutionsGetRequest
 from plaid.model.institutions_search_request import InstitutionsSearchRequest
+from plaid.model.item_access_token_invalidate_request import ItemAccessTokenInvalidateRequest
 from plaid.model.item_get_request import ItemGetRequest
 from plaid.model.item_public_token_exchange_request import ItemPublicTokenExchangeRequest
 from plaid.model.item_remove_request import ItemRemoveRequest
@@ -24,6 +25,7 @@ from plaid.model.sandbox_public_token_create_request import SandboxPublicTokenCr
 from plaid.model.transactions_get_request import TransactionsGetRequest
 from plaid.model.transactions_refresh_request import TransactionsRefreshRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
+from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
 
 TRANSACTION_KEYS = {
     "account_id", "account_owner", "amount", "authorized_date", "authorized_datetime",
@@ -93,6 +95,21 @@ def test_items_typed(typed: Any) -> None:
     assert typed.item_remove(ItemRemoveRequest(access_token=access)).request_id
 
 
+def test_webhooks_typed(typed: Any, bank: Any, token: str) -> None:
+    key_id = bank.control.rotate_key()
+    bank.control.rotate_key(expire_old=True)
+    key = typed.webhook_verification_key_get(WebhookVerificationKeyGetRequest(key_id=key_id)).key
+    assert (key.alg, key.kid) == ("ES256", key_id)
+    assert key.expired_at >= key.created_at
+    update = ItemWebhookUpdateRequest(access_token=token, webhook="http://127.0.0.1:9/")
+    typed.item_webhook_update(update)
+    status = typed.item_get(ItemGetRequest(access_token=token)).status
+    assert status.last_webhook.code_sent == "WEBHOOK_UPDATE_ACKNOWLEDGED"
+    assert status.last_webhook.sent_at is not None
+    request = ItemAccessTokenInvalidateRequest(access_token=token)
+    assert typed.item_access_token_invalidate(request).new_access_token != token
+
+
 def test_accounts_typed(typed: Any, token: str) -> None:
     accounts = typed.accounts_get(AccountsGetRequest(access_token=token)).accounts
     assert len(accounts) == 14
@@ -160,6 +177,7 @@ def test_raw_shapes(api: Any, token: str) -> None:
 @pytest.mark.parametrize(
     ("path", "fields", "keys"),
     [
+        ("/item/access_token/invalidate", {}, {"new_access_token"}),
         ("/item/webhook/update", {"webhook": None}, {"item"}),
         ("/transactions/refresh", {}, set()),
         ("/sandbox/item/reset_login", {}, {"reset_login"}),

@@ -2,12 +2,15 @@
 
 import re
 
+from platypus_bank.clock import iso
 from platypus_bank.errors import (
     AdditionalConsentRequired,
     InvalidAccessToken,
     ItemLoginRequired,
     ItemNotFound,
+    PlaidError,
     ProductsNotSupported,
+    UserPermissionRevoked,
 )
 from platypus_bank.records import AccessToken, Item
 from platypus_bank.seeds.institutions import institution
@@ -16,6 +19,7 @@ from platypus_bank.world import World
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ACCESS_TOKEN = re.compile(rf"access-([a-z]+)-{_UUID}")
 ENVIRONMENT = "sandbox"
+_ITEM_ERRORS = {each.code: each for each in (ItemLoginRequired, UserPermissionRevoked)}
 
 
 def item_of(world: World, access_token: str) -> Item:
@@ -44,11 +48,17 @@ def item_of(world: World, access_token: str) -> Item:
 
 
 def healthy_item_of(world: World, access_token: str) -> Item:
-    """Return the Item of an access token; raises ItemLoginRequired when it waits for a person."""
+    """Return the Item of an access token; raises its error when it is in one."""
     item = item_of(world, access_token)
-    if item.error_code is not None:
-        raise ItemLoginRequired
+    error = error_of(item)
+    if error is not None:
+        raise error
     return item
+
+
+def error_of(item: Item) -> PlaidError | None:
+    """Return the error the Item is in: ItemLoginRequired, UserPermissionRevoked, or None."""
+    return None if item.error_code is None else _ITEM_ERRORS[item.error_code]()
 
 
 def item_with(world: World, access_token: str, product: str) -> Item:
@@ -84,16 +94,19 @@ def item_body(item: Item) -> dict[str, object]:
         "institution_id": bank.institution_id,
         "institution_name": bank.name,
         "webhook": item.webhook,
-        "error": _error_of(item),
+        "error": _shown_error(item),
         "available_products": sorted({*bank.products, "balance"} - set(item.products)),
         "billed_products": sorted(item.products),
         "products": sorted(item.products),
         "consented_products": sorted(item.consented),
-        "consent_expiration_time": None,
+        "consent_expiration_time": iso(item.consent_expires_at),
         "update_type": "background",
         "auth_method": None,
     }
 
 
-def _error_of(item: Item) -> dict[str, object] | None:
-    return None if item.error_code is None else ItemLoginRequired().body()
+def _shown_error(item: Item) -> dict[str, object] | None:
+    error = error_of(item)
+    if error is None:
+        return None
+    return error.body() | {"error_type": "ITEM_ERROR", "error_code_reason": item.error_reason}

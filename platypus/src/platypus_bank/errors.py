@@ -152,6 +152,15 @@ class InvalidWebhookVerificationKeyId(InvalidInput):
     )
 
 
+class UserPermissionRevoked(InvalidInput):
+    """The person took their permission back; an Item and a webhook show it as an ITEM_ERROR."""
+
+    code = "USER_PERMISSION_REVOKED"
+    message = (
+        "the holder of this account has revoked their permission for your application to access it"
+    )
+
+
 class AdditionalConsentRequired(InvalidInput):
     """The person who linked the Item never consented to this product."""
 
@@ -223,6 +232,31 @@ class ProductsNotSupported(ItemError):
     def __init__(self, products: list[str]) -> None:
         names = ", ".join(products)
         super().__init__(f"the following products are not supported by this institution: {names}")
+
+
+class SandboxError(PlaidError):
+    """Something only the Sandbox can do cannot be done."""
+
+    type = "SANDBOX_ERROR"
+
+
+class SandboxProductNotEnabled(SandboxError):
+    """The Item lacks the product that a webhook is about."""
+
+    code = "SANDBOX_PRODUCT_NOT_ENABLED"
+
+    def __init__(self, product: str) -> None:
+        super().__init__(f"The {product} product is not enabled on this item")
+
+
+class SandboxWebhookInvalid(SandboxError):
+    """The Item has no webhook."""
+
+    code = "SANDBOX_WEBHOOK_INVALID"
+    message = (
+        "Webhook for this item is either not set up, or invalid. "
+        "Please update the item's webhook and try again."
+    )
 
 
 class SyncMutation(PlaidError):

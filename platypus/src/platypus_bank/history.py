@@ -31,8 +31,28 @@ def _by_clock(world: World, item: Item) -> UpdateStatus:
     return "HISTORICAL_UPDATE_COMPLETE"
 
 
+def next_status_at(world: World, item: Item) -> float | None:
+    """Return the instant at which more history comes in; None: not by the clock alone."""
+    reached = _ORDER.index(item.given_out)
+    if item.transactions_since is None or reached == len(_ORDER) - 1:
+        return None
+    if _ORDER.index(status(world, item)) > reached:
+        return world.clock.now()
+    settings = world.charter.settings
+    waits = [settings.initial_update_seconds, settings.historical_update_seconds][: reached + 1]
+    seconds = [each for each in waits if each != "held"]
+    if item.held is not None or len(seconds) < len(waits):
+        return None
+    return item.transactions_since + max(seconds)
+
+
 def settle(world: World, item: Item) -> None:
-    """Bring an Item up to the clock: history that has come in, pendings that have posted."""
+    """Bring an Item up to the clock: history that has come in, pendings that have posted.
+
+    Plaid reaches no bank for an Item that is removed or in error.
+    """
+    if item.removed or item.error_code is not None or item.transactions_since is None:
+        return
     before = item.last_seq, item.given_out
     item.given_out = max(item.given_out, status(world, item), key=_ORDER.index)
     if item.given_out != "NOT_READY":

@@ -179,6 +179,32 @@ class Ledger:
         )
         return [Row(*row) for row in rows]
 
+    def next_posting(self, item: Item) -> str | None:
+        """Return the earliest date on which a pending row posts."""
+        found: tuple[str | None] = self._sql.execute(
+            "SELECT min(posts_on) FROM transactions"
+            " WHERE item = ? AND posts_on IS NOT NULL AND removed = 0",
+            (item.number,),
+        ).fetchone()
+        return found[0]
+
+    def news(self, item: Item, since: int, first_day: str) -> tuple[int, int, list[str]]:
+        """Return what came after change `since`: new rows, recent new rows, ids of rows now gone.
+
+        Recent ones are dated `first_day` or later.
+        """
+        (new, recent) = self._sql.execute(
+            "SELECT count(*), COALESCE(sum(date >= ?), 0) FROM transactions"
+            " WHERE item = ? AND seq > ? AND added_seq > ? AND removed = 0",
+            (first_day, item.number, since, since),
+        ).fetchone()
+        gone = self._sql.execute(
+            "SELECT transaction_id FROM transactions"
+            " WHERE item = ? AND seq > ? AND first_seq <= ? AND removed = 1 ORDER BY seq",
+            (item.number, since, since),
+        )
+        return new, recent, [transaction_id for (transaction_id,) in gone]
+
     def find(self, item: Item, transaction_id: str) -> Row | None:
         """Return a transaction that is there now, given out or waiting."""
         row = self._sql.execute(

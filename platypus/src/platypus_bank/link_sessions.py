@@ -7,6 +7,7 @@ from msgspec import Struct
 from platypus_bank import ids, link_events
 from platypus_bank.endpoints.link import is_hosted, is_multi_item, live_link_token
 from platypus_bank.errors import ForcedError, ItemNotFound
+from platypus_bank.health import mend
 from platypus_bank.opening import (
     Login,
     Terms,
@@ -133,7 +134,7 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
     if item is None or item.removed:
         raise ItemNotFound
     check_password(login.username, login.password)
-    item.error_code = None
+    mend(world, item)
     supported = set(institution(item.institution_id).products)
     more = set(token.request["additional_consented_products"] or ()) & supported
     item.consented = sorted({*item.consented, *more})
@@ -142,6 +143,7 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
         select(accounts, login.accounts)
         for account in accounts:
             world.store.put(account)
+        item.told_status = "NOT_READY"  # the pull begins anew, and is told anew
     world.store.put(item)
     return issue_public_token(world, item, update_mode=True), item
 

@@ -16,6 +16,7 @@ from platypus_bank.endpoints import (
     items,
     link,
     sandbox,
+    sandbox_transactions,
     transactions,
     webhooks,
 )
@@ -41,6 +42,7 @@ ENDPOINTS = {
     **items.TABLE,
     **link.TABLE,
     **sandbox.TABLE,
+    **sandbox_transactions.TABLE,
     **transactions.TABLE,
     **webhooks.TABLE,
 }

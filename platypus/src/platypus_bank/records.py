@@ -65,7 +65,9 @@ class Script(Document, kw_only=True):
 class Item(Document, kw_only=True):
     """One login at one Institution; owned by nobody yet (later: by a client_id's world).
 
-    `number` is its short key in the ledger, `last_seq` the last change of its ledger.
+    `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
+    how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
+    Its login breaks at `breaks_at`; update mode can repair it unless it is not `relinkable`.
     """
 
     number: int
@@ -84,7 +86,15 @@ class Item(Document, kw_only=True):
     last_update_at: float | None = None
     last_seq: int = 0
     cursor_era: int = 0
+    told_status: UpdateStatus = "NOT_READY"
+    told_seq: int = 0
+    synced: bool = False
     error_code: str | None = None
+    error_reason: str | None = None
+    relinkable: bool = True
+    consent_expires_at: float | None = None
+    breaks_at: float | None = None
+    break_reason: str | None = None
     failed_at: float | None = None
     removed: bool = False
     last_webhook_at: float | None = None

@@ -15,6 +15,8 @@ from platypus_bank.world import World
 
 def refresh(world: World, item: Item, random: Random) -> None:
     """Move the bank of a dynamic user on by one refresh; other people's stand still."""
+    item.last_update_at = world.clock.now()
+    world.store.put(item)
     if item.username != people.DYNAMIC:
         return
     rows = world.ledger.present(item)
@@ -31,7 +33,6 @@ def refresh(world: World, item: Item, random: Random) -> None:
         account_id = accounts[place % len(accounts)]
         body = blueprint.transaction_body(bought, world.ids.take(), account_id, today)
         world.ledger.put(item, body)
-    item.last_update_at = world.clock.now()
     world.store.put(item)
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from platypus_bank.exact_json import decode_as, encode
 from platypus_bank.ledger import make_indexes
-from platypus_bank.records import Document
+from platypus_bank.records import Document, Item
 
 D = TypeVar("D", bound=Document)
 CACHE_KIB = 262_144  # a million rows' indexes stay in memory while they are built
@@ -39,13 +39,14 @@ class Store:
     """One world's file; `folder=None` keeps it in memory.
 
     The file is locked for as long as the store is open: a second process is refused with
-    sqlite3.OperationalError.
+    sqlite3.OperationalError. `fresh_items` are those written since somebody emptied it.
     """
 
     def __init__(self, folder: Path | None) -> None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         path = ":memory:" if folder is None else str(folder / "platypus.sqlite3")
+        self.fresh_items: dict[str, Item] = {}
         self.sql = sqlite3.connect(path, isolation_level=None, timeout=1.0)
         self._open()
 
@@ -70,6 +71,7 @@ class Store:
             yield
         except BaseException:
             self.sql.execute("ROLLBACK")
+            self.fresh_items.clear()
             raise
         self.sql.execute("COMMIT")
 
@@ -103,6 +105,8 @@ class Store:
             "ON CONFLICT (kind, id) DO UPDATE SET owner = excluded.owner, body = excluded.body",
             (kind, document.id, document.owner, encode(document)),
         )
+        if isinstance(document, Item):
+            self.fresh_items[document.id] = document
 
     def delete(self, document: Document) -> None:
         """Forget a document."""
@@ -116,3 +120,4 @@ class Store:
         self.sql.execute("DELETE FROM documents")
         self.sql.execute("DELETE FROM transactions")
         self.sql.execute("DELETE FROM deliveries")
+        self.fresh_items.clear()

@@ -81,6 +81,32 @@ class Control:
         """Make all cursors of the Item foreign to it."""
         self.call("POST", f"/items/{quote(item_id)}/forget_cursors")
 
+    def break_login(self, item_id: str, reason: str | None = None) -> dict[str, Any]:
+        """Let the login fail."""
+        return self.call("POST", f"/items/{quote(item_id)}/break", {"reason": reason})
+
+    def repair(self, item_id: str) -> dict[str, Any]:
+        """Repair the login outside update mode."""
+        return self.call("POST", f"/items/{quote(item_id)}/repair")
+
+    def revoke(self, item_id: str, **what: Any) -> dict[str, Any]:
+        """Revoke the person's permission: account_id, update_mode."""
+        return self.call("POST", f"/items/{quote(item_id)}/revoke", what)
+
+    def expire(self, item_id: str, **when: Any) -> dict[str, Any]:
+        """Let consent end soon: seconds."""
+        return self.call("POST", f"/items/{quote(item_id)}/expire", when)
+
+    def disconnect(self, item_id: str, **when: Any) -> dict[str, Any]:
+        """Let the connection end soon: seconds, reason."""
+        return self.call("POST", f"/items/{quote(item_id)}/disconnect", when)
+
+    def new_account(self, item_id: str, **account: Any) -> dict[str, Any]:
+        """Open an account at the bank that is not shared yet; returns it."""
+        body = {"account": account}
+        found: dict[str, Any] = self.call("POST", f"/items/{quote(item_id)}/new_account", body)
+        return dict(found["account"])
+
     def ledger(self, item_id: str) -> dict[str, Any]:
         """Return what a correct client must hold: accounts, transactions."""
         return self.call("GET", f"/ledger/{quote(item_id)}")

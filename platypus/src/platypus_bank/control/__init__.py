@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from platypus_bank.control import faults, items, link, webhooks, world
+from platypus_bank.control import faults, health, items, link, webhooks, world
 from platypus_bank.control.door import Action, door
 from platypus_bank.service import Service
 
@@ -10,6 +10,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     **world.ACTIONS,
     **link.ACTIONS,
     **items.ACTIONS,
+    **health.ACTIONS,
     **faults.ACTIONS,
     **webhooks.ACTIONS,
 }

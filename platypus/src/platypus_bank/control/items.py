@@ -38,10 +38,11 @@ class Readiness(Struct, kw_only=True, forbid_unknown_fields=True):
 def list_items(knock: Knock) -> dict[str, Any]:
     """Return all Items, without tokens."""
     world = knock.service.world
-    return {"items": [_shown(world, each) for each in world.store.every(Item)]}
+    return {"items": [shown(world, each) for each in world.store.every(Item)]}
 
 
-def _shown(world: World, item: Item) -> dict[str, Any]:
+def shown(world: World, item: Item) -> dict[str, Any]:
+    """Return an Item as the control API shows it."""
     return {
         "item_id": item.id,
         "institution_id": item.institution_id,
@@ -52,6 +53,8 @@ def _shown(world: World, item: Item) -> dict[str, Any]:
         "consented_products": item.consented,
         "transactions_update_status": history.status(world, item),
         "error_code": item.error_code,
+        "consent_expiration_time": iso(item.consent_expires_at),
+        "breaks_at": iso(item.breaks_at),
         "removed": item.removed,
     }
 
@@ -90,13 +93,14 @@ def change_accounts(knock: Knock) -> dict[str, Any]:
 def _upsert(world: World, item: Item, body: dict[str, Any]) -> None:
     account_id = body.get("account_id") or world.ids.take()
     account = _account_of(world, item, account_id)
-    before = _blank_account(account_id) if account is None else account.body
+    before = blank_account(account_id) if account is None else account.body
     balances = before["balances"] | (body.get("balances") or {})
     after = before | body | {"account_id": account_id, "balances": balances}
     world.store.put(Account(id=account_id, owner=item.id, body=after))
 
 
-def _blank_account(account_id: str) -> dict[str, Any]:
+def blank_account(account_id: str) -> dict[str, Any]:
+    """Return the AccountBase of an empty checking account."""
     blank = blueprint.Account(
         name="Plaid Checking",
         official_name=None,
@@ -130,7 +134,7 @@ def hold_readiness(knock: Knock) -> dict[str, Any]:
     world, item = knock.service.world, knock.item()
     item.held = knock.read(Readiness).status
     world.store.put(item)
-    return _shown(world, item)
+    return shown(world, item)
 
 
 def forget_cursors(knock: Knock) -> dict[str, Any]:

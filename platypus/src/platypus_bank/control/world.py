@@ -39,6 +39,7 @@ def change_settings(knock: Knock) -> dict[str, Any]:
     knock.body = settings(knock) | knock.body
     world.charter.settings = knock.read(Settings)
     world.save()
+    knock.service.timekeeper.look_again()
     return settings(knock)
 
 
@@ -64,6 +65,7 @@ def reset(knock: Knock) -> dict[str, Any]:
     """Forget everything: Items, tokens, settings, clock, faults, calls."""
     service = knock.service
     service.world.reset(knock.read(Reset).seed)
+    service.timekeeper.look_again()
     service.faults.clear()
     service.calls.clear()
     return health(knock)

@@ -1,4 +1,4 @@
-"""/item/*: exchange, get, remove, webhook (https://plaid.com/docs/api/items/)."""
+"""/item/*: exchange, get, remove, webhook, another token (https://plaid.com/docs/api/items/)."""
 
 import re
 from typing import Annotated, Any
@@ -12,6 +12,9 @@ from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidPublicToken
 from platypus_bank.records import AccessToken, Item, PublicToken
 from platypus_bank.requests import ByAccessToken, PlaidRequest, Url
+from platypus_bank.webhooks import news
+from platypus_bank.webhooks.bodies import item_webhook
+from platypus_bank.webhooks.outbox import fire
 from platypus_bank.world import World
 
 _PUBLIC_TOKEN = re.compile(r"public-[a-z]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -79,20 +82,24 @@ def _live_public_token(world: World, text: str) -> PublicToken:
 def item_get(world: World, request: ByAccessToken) -> dict[str, Any]:
     """Return the Item and its status, also while it is in error (ItemGetResponse)."""
     item = item_of(world, request.access_token)
-    if item.transactions_since is not None:
-        history.settle(world, item)
+    history.settle(world, item)
     body = item_body(item) | {"created_at": iso(item.created_at)}
-    return {"item": body, "status": _status(item)}
+    return {"item": body, "status": _status(item) or None}
 
 
-def _status(item: Item) -> dict[str, Any] | None:
-    if item.transactions_since is None:
-        return None
-    updates = {
-        "last_successful_update": iso(item.last_update_at),
-        "last_failed_update": iso(item.failed_at),
-    }
-    return {"transactions": updates}
+def _status(item: Item) -> dict[str, Any]:
+    status: dict[str, Any] = {}
+    if item.transactions_since is not None:
+        status["transactions"] = {
+            "last_successful_update": iso(item.last_update_at),
+            "last_failed_update": iso(item.failed_at),
+        }
+    if item.last_webhook_at is not None:
+        status["last_webhook"] = {
+            "sent_at": iso(item.last_webhook_at),
+            "code_sent": item.last_webhook_code,
+        }
+    return status
 
 
 def item_remove(world: World, request: ItemRemove) -> dict[str, Any]:
@@ -104,11 +111,31 @@ def item_remove(world: World, request: ItemRemove) -> dict[str, Any]:
 
 
 def item_webhook_update(world: World, request: ItemWebhookUpdate) -> dict[str, Any]:
-    """Store where the Item's webhooks go."""
+    """Store where the Item's webhooks go, and acknowledge it there."""
     item = item_of(world, request.access_token)
+    # What came in before is told to the URL of then, if there was one, and not to this one.
+    history.settle(world, item)
+    news.tell(world, item)
     item.webhook = request.webhook
     world.store.put(item)
+    acknowledged = item_webhook(
+        item, "WEBHOOK_UPDATE_ACKNOWLEDGED", new_webhook_url=request.webhook, error=None
+    )
+    fire(world, item, acknowledged)
     return {"item": item_body(item)}
+
+
+def access_token_invalidate(world: World, request: ByAccessToken) -> dict[str, Any]:
+    """Give the Item another access token; the old one is invalid from now on, cursors are not."""
+    item = item_of(world, request.access_token)
+    token = AccessToken(id=world.ids.token("access"), owner=item.id)
+    world.store.delete(AccessToken(id=request.access_token))
+    world.store.put(token)
+    for public in world.store.of(PublicToken, item.id):
+        if public.access_token == request.access_token:
+            public.access_token = token.id
+            world.store.put(public)
+    return {"new_access_token": token.id}
 
 
 TABLE: Table = {
@@ -116,4 +143,5 @@ TABLE: Table = {
     "/item/get": (ByAccessToken, item_get),
     "/item/remove": (ItemRemove, item_remove),
     "/item/webhook/update": (ItemWebhookUpdate, item_webhook_update),
+    "/item/access_token/invalidate": (ByAccessToken, access_token_invalidate),
 }

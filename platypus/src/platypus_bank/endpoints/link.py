@@ -10,7 +10,12 @@ from platypus_bank.access import item_of
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.link_requests import LinkTokenCreate, LinkTokenGet
-from platypus_bank.errors import InvalidField, InvalidLinkToken, MissingFields
+from platypus_bank.errors import (
+    InvalidField,
+    InvalidLinkToken,
+    MissingFields,
+    UserPermissionRevoked,
+)
 from platypus_bank.products import check_products
 from platypus_bank.records import LinkSession, LinkToken
 from platypus_bank.world import World
@@ -37,12 +42,13 @@ _PHONE = re.compile(r"\+\d[\d ().-]{6,18}\d|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}")
 def link_token_create(world: World, request: LinkTokenCreate) -> dict[str, Any]:
     """Make a link token: 4 hours for a new Item, 30 minutes for update mode and Hosted Link.
 
-    Raises MissingFields, InvalidField, InvalidProduct, and for update mode what `item_of` raises.
+    Raises MissingFields, InvalidField, InvalidProduct, and for update mode what `item_of` raises and
+    UserPermissionRevoked where it cannot restore the Item.
     """
     _check_user(request)
     _check_redirect_uri(request.redirect_uri, world.charter.settings.redirect_uris)
     _check_products(request)
-    item_id = item_of(world, request.access_token).id if request.access_token else ""
+    item_id = _item_to_update(world, request.access_token) if request.access_token else ""
     now = world.clock.now()
     token = LinkToken(
         id=world.ids.token("link"),
@@ -56,6 +62,13 @@ def link_token_create(world: World, request: LinkTokenCreate) -> dict[str, Any]:
     if is_hosted(token):
         answer["hosted_link_url"] = world.address + HOSTED_PATH + token.id.removeprefix(_PREFIX)
     return answer
+
+
+def _item_to_update(world: World, access_token: str) -> str:
+    item = item_of(world, access_token)
+    if not item.relinkable:
+        raise UserPermissionRevoked
+    return item.id
 
 
 def _lifetime_seconds(request: LinkTokenCreate) -> int:

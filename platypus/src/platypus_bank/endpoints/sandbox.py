@@ -1,16 +1,20 @@
-"""/sandbox/*: Items without Link, and broken logins (https://plaid.com/docs/api/sandbox/)."""
+"""/sandbox/*: Items without Link, broken logins, webhooks on demand (https://plaid.com/docs/api/sandbox/)."""
 
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank import health
 from platypus_bank.access import item_of
 from platypus_bank.endpoints import Table
+from platypus_bank.errors import InvalidField, SandboxProductNotEnabled, SandboxWebhookInvalid
 from platypus_bank.opening import Login, Terms, issue_public_token, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.requests import ByAccessToken, Date, Days, PlaidRequest, Url
 from platypus_bank.seeds.people import GOOD
+from platypus_bank.webhooks import outbox
+from platypus_bank.webhooks.firable import FIRABLE, Code, Kind, Options
 from platypus_bank.world import World
 
 
@@ -43,6 +47,20 @@ class PublicTokenCreate(PlaidRequest, kw_only=True):
     user_id: str | None = None
 
 
+class FireWebhookOptions(Struct, kw_only=True):
+    """SandboxItemFireWebhookRequestOptions."""
+
+    new_transactions: Annotated[int, Meta(ge=0)] = 0
+
+
+class FireWebhook(ByAccessToken, kw_only=True):
+    """SandboxItemFireWebhookRequest."""
+
+    webhook_code: Code
+    webhook_type: Kind | None = None
+    options: FireWebhookOptions = field(default_factory=FireWebhookOptions)
+
+
 def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
     """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
     check_products(request.initial_products)
@@ -64,13 +82,33 @@ def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, A
 
 def item_reset_login(world: World, request: ByAccessToken) -> dict[str, Any]:
     """Break the Item's login: data endpoints answer ItemLoginRequired until update mode."""
-    item = item_of(world, request.access_token)
-    item.error_code, item.failed_at = "ITEM_LOGIN_REQUIRED", world.clock.now()
-    world.store.put(item)
+    health.break_login(world, item_of(world, request.access_token))
     return {"reset_login": True}
 
 
+def item_fire_webhook(world: World, request: FireWebhook) -> dict[str, Any]:
+    """Send a webhook of the asked-for code; nothing else changes.
+
+    Raises InvalidField (no such code of that type), SandboxProductNotEnabled, SandboxWebhookInvalid.
+    """
+    item = item_of(world, request.access_token)
+    known = FIRABLE[request.webhook_code]
+    wanted = [each for each in known if request.webhook_type in (None, each.kind)]
+    if not wanted:
+        raise InvalidField(
+            f"webhook_type {request.webhook_type} has no webhook_code {request.webhook_code}"
+        )
+    _, product, body = wanted[0]
+    if product is not None and product not in item.products:
+        raise SandboxProductNotEnabled(product)
+    if item.webhook is None:
+        raise SandboxWebhookInvalid
+    outbox.fire(world, item, body(world, item, Options(request.options.new_transactions)))
+    return {"webhook_fired": True}
+
+
 TABLE: Table = {
+    "/sandbox/item/fire_webhook": (FireWebhook, item_fire_webhook),
     "/sandbox/public_token/create": (PublicTokenCreate, public_token_create),
     "/sandbox/item/reset_login": (ByAccessToken, item_reset_login),
 }

@@ -13,6 +13,7 @@ from platypus_bank.errors import ProductNotReady
 from platypus_bank.records import Item, Script
 from platypus_bank.refresh import refresh
 from platypus_bank.requests import ByAccessToken, Count, Date, Days
+from platypus_bank.webhooks import news
 from platypus_bank.world import World
 
 
@@ -65,6 +66,8 @@ def transactions_sync(world: World, request: TransactionsSync) -> dict[str, Any]
     cursor = pages.read_cursor(world, item, request.cursor, options.account_id)
     if options.account_id:
         open_accounts(world, item, [options.account_id])
+    if not item.synced:
+        _arm(world, item)
     status = history.status(world, item)
     if status == "NOT_READY" and not world.store.of(Script, item.id):
         return _nothing_yet(request)
@@ -84,6 +87,13 @@ def _ready_item(world: World, request: ByAccessToken, options: _Options) -> Item
     item = item_with(world, request.access_token, "transactions")
     history.settle(world, item)
     return item
+
+
+def _arm(world: World, item: Item) -> None:
+    # What this very call brings is not told again.
+    news.tell(world, item)
+    item.synced = True
+    world.store.put(item)
 
 
 def _nothing_yet(request: TransactionsSync) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from platypus_bank.world import World
 
 
 def fire(world: World, item: Item, body: dict[str, Any]) -> None:
-    """Send a body to the Item's webhook; where none is set, nothing happens."""
-    if item.webhook is None:
+    """Send a body to the Item's webhook; without one, or once it is removed, nothing happens."""
+    if item.webhook is None or item.removed:
         return
     item.last_webhook_at, item.last_webhook_code = world.clock.now(), body["webhook_code"]
     world.store.put(item)

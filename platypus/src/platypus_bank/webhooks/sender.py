@@ -74,7 +74,8 @@ class Sender:
         due = self._world.deliveries.next_due(now)
         left = NAP_SECONDS_MAX if due is None else due - self._world.clock.now()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), min(max(left, 0.0), NAP_SECONDS_MAX))
+            async with asyncio.timeout(min(max(left, 0.0), NAP_SECONDS_MAX)):
+                await self._woken.wait()
 
     async def _stop(self) -> None:
         tasks = list(self._in_flight.values())
