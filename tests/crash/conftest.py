@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KILLS = 20  # what every run of all tests can afford; `make crash` asks for ten times as many
 
@@ -31,12 +27,3 @@ def seed(request: pytest.FixtureRequest) -> int:
     """What the weather and the choice of victims are made from."""
     given: int | None = request.config.getoption("--seed", None)
     return random.SystemRandom().randrange(10**6) if given is None else given
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest) -> Iterator[pytest.TerminalReporter]:
-    """Somewhere to tell how far it is, past what pytest captures."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    del capture
-    yield reporter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from harness import WAIT_SECONDS, go_through_link, wait_until
+from harness import go_through_link, wait_until
 from scenes import bank_account, person
 
 if TYPE_CHECKING:
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from harness import Api
     from platypus_bank.testing import Running
 
+EXCHANGE = "/plaid/exchange"
 PEOPLE = 8
+PATIENCE_SECONDS = 300
+"""The service may be killed again as soon as it is back, and a busy machine is slow to start it."""
+
 EXPECTED = {200, 202, 409, 502, 503, 504}
-"""What an answer may be while things die: done, queued, busy with it or needs re-link, Plaid or the
+"""What an answer may be while things die: done, queued, busy with it already, Plaid or the
 database not there. Anything else is a fault of the service's."""
 
 
@@ -33,8 +37,9 @@ class People:
     pool: ThreadPoolExecutor
     linked: set[str] = field(default_factory=set)
     begun: int = 0
-    strange: list[str] = field(default_factory=list)
+    _strange: list[str] = field(default_factory=list)
     _busy: set[Future[None]] = field(default_factory=set)
+    _told_to_come_back: list[dict[str, Any]] = field(default_factory=list)
 
     def link(self, *, is_patient: bool) -> None:
         """Let somebody new link their bank; who is patient tries until there is an answer."""
@@ -47,37 +52,48 @@ class People:
 
     def settle(self) -> None:
         """Wait until all have had their answer, or given up."""
-        done, pending = wait(self._busy, WAIT_SECONDS * 3)
+        done, pending = wait(self._busy, PATIENCE_SECONDS)
         assert not pending, "somebody waits for an answer for ever"
         self._busy.clear()
         for each in done:
             each.result()
-        assert not self.strange, self.strange
+        assert not self._strange, self._strange
+
+    def come_back(self) -> None:
+        """Ask again for the exchanges that were another call's, which had died: all are done now."""
+        while self._told_to_come_back:
+            spent = self._told_to_come_back.pop()
+            answer = self._try(EXCHANGE, spent)
+            assert answer is not None
+            assert answer.is_success, answer.text
+            self.linked.add(answer.json()["item_id"])
 
     def _start(self, call: Callable[..., Any], *args: Any) -> None:
         self._busy = {each for each in self._busy if not each.done() or each.exception()}
         self._busy.add(self.pool.submit(call, *args))
 
     def _link(self, user: str, is_patient: bool) -> None:  # noqa: FBT001 - called by the pool
-        asked = {"user_id": user, "products": ["transactions"]}
-        opened = self._insist("/plaid/link-token", asked)
+        opened: httpx.Response = wait_until(lambda: self._link_token(user), PATIENCE_SECONDS)
         login = person(bank_account("Checking", "0001"), bank_account("Savings", "0002"))
         token = go_through_link(self.bank, opened.json()["link_token"], **login)
         spent = {"public_token": token, "product": "transactions"}
-        answer = self._insist("/plaid/exchange", spent) if is_patient else None
-        answer = answer or self._try("/plaid/exchange", spent)
+        if is_patient:
+            wait_until(lambda: self._exchange(spent), PATIENCE_SECONDS)
+        else:
+            self._exchange(spent)
+
+    def _link_token(self, user: str) -> httpx.Response | None:
+        answer = self._try("/plaid/link-token", {"user_id": user, "products": ["transactions"]})
+        return answer if answer is not None and answer.is_success else None
+
+    def _exchange(self, spent: dict[str, Any]) -> bool:
+        """Exchange; say whether there is an answer that tells the person what to do next."""
+        answer = self._try(EXCHANGE, spent)
         if answer is not None and answer.is_success:
             self.linked.add(answer.json()["item_id"])
-
-    def _insist(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        """Try until it is done: a cut-off exchange is another call's until its lease is over."""
-
-        def done() -> httpx.Response | None:
-            answer = self._try(path, body)
-            return answer if answer is not None and answer.is_success else None
-
-        answer: httpx.Response = wait_until(done, WAIT_SECONDS * 2)
-        return answer
+        elif answer is not None and answer.status_code == 409:
+            self._told_to_come_back.append(spent)
+        return answer is not None and answer.status_code in {200, 409}
 
     def _try(self, path: str, body: dict[str, Any]) -> httpx.Response | None:
         try:
@@ -85,7 +101,7 @@ class People:
         except httpx.TransportError:
             return None
         if answer.status_code not in EXPECTED:
-            self.strange.append(f"{path}: {answer.status_code} {answer.text}")
+            self._strange.append(f"{path}: {answer.status_code} {answer.text}")
         return answer
 
 

@@ -191,11 +191,11 @@ class Weather:
         if item_id in self._broken:
             self._repair(item_id)
         else:
-            self._bank.control.call("POST", f"/items/{item_id}/break", {})
+            self._bank.control.break_login(item_id)
             self._broken.add(item_id)
 
     def _repair(self, item_id: str) -> None:
-        self._bank.control.call("POST", f"/items/{item_id}/repair")
+        self._bank.control.repair(item_id)
         self._broken.discard(item_id)
 
     def _ask(self, item_id: str) -> None:
