@@ -48,6 +48,15 @@ TARGETS = {
     "statements_per_page": Target(1),
     "backfill_rss_1m_vs_100k": Target(1.25),
     "incremental_1m_vs_10k": Target(1.3),
+    "jobs_per_second": Target(0.1, at_least=True),
+    "idle_cpu_percent": Target(1),
+    "idle_rss_mib": Target(2),
+    "webhook_p50": Target(15),
+    "webhook_p99": Target(15),
+    "webhook_vs_bare": Target(0.1, at_least=True),
+    "webhook_p99_while_backfilling": Target(1),
+    "webhook_to_rows_p50": Target(5),
+    "webhook_to_rows_p99": Target(5),
 }
 
 

@@ -9,13 +9,16 @@ import sys
 COMMAND = [sys.executable, "-c", "from bankloom.cli import main; main()"]
 
 
-def bankloom(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def bankloom(
+    environment: dict[str, str], *arguments: str, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with a standard input of these words."""
     return subprocess.run(
         [*COMMAND, *arguments],
         env={**os.environ, **environment},
         check=False,
         capture_output=True,
         text=True,
+        input=given,
         timeout=60,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ import outside_server
 from bankloom import migrations
 from bankloom.core.db import Database
 from bankloom.core.embedded_postgres import EmbeddedPostgres
+from bankloom.core.logs import TextFormatter
 from harness import serving, settings_for
 from platypus_bank.testing import Running, running
 
@@ -123,3 +126,14 @@ def api(service: tuple[Api, Runtime]) -> Api:
 def runtime(service: tuple[Api, Runtime]) -> Runtime:
     """The service's opened parts."""
     return service[1]
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What this process logs, as an operator reads it."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(TextFormatter())
+    logging.getLogger().addHandler(handler)
+    yield written
+    logging.getLogger().removeHandler(handler)

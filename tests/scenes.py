@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from harness import go_through_link, wait_until
 
@@ -145,6 +145,21 @@ def query(runtime: Runtime, sql: str, **params: Any) -> Sequence[Row[Any]]:
     with runtime.database.session() as session:
         result = session.execute(text(sql), params)
         return result.all() if result.returns_rows else ()  # type: ignore[attr-defined]  # a cursor's
+
+
+@contextmanager
+def executed(runtime: Runtime) -> Iterator[list[tuple[str, Any]]]:
+    """Give the SQL statements that the service's sessions execute in a block, with parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(runtime.database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(runtime.database.engine, "before_cursor_execute", note)
 
 
 def dictate_page(bank: Running, page: dict[str, Any], **fault: Any) -> None:

@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEY_PATH = "/webhook_verification_key/get"
-UNKNOWN_KID = {
-    "error_type": "INVALID_INPUT",
-    "error_code": "INVALID_WEBHOOK_VERIFICATION_KEY_ID",
-    "error_message": "invalid key_id provided",
-    "request_id": "abcdefghijklmno",
-}
 
 
 def base64url(raw: bytes) -> str:
@@ -119,7 +113,7 @@ def deliver(url: str, body: bytes, *jwts: str, **headers: str) -> httpx.Response
 
 @dataclass
 class PlaidKeys:
-    """Plaid's door for keys, in front of the bank; all other paths are the bank's own."""
+    """Keys of Plaid's that a test may sign with, in front of the bank, which answers for all else."""
 
     bank_url: str
     url: str = ""
@@ -135,23 +129,22 @@ class PlaidKeys:
 
     def answer(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Answer for a key, or let the bank answer."""
-        if path != KEY_PATH:
-            passed_on = {name: headers[name] for name in headers if name.lower() != "host"}
-            told = httpx.post(self.bank_url + path, content=body, headers=passed_on, timeout=60)
-            return told.status_code, told.content
-        kid = json.loads(body)["key_id"]
-        self.asked.append(kid)
-        if self.refusal is not None:
-            status, refused = self.refusal
-            return status, json.dumps(refused).encode()
-        if kid not in self.keys:
-            return 400, json.dumps(UNKNOWN_KID).encode()
-        return 200, json.dumps({"key": self.keys[kid].jwk, "request_id": "abc"}).encode()
+        kid = json.loads(body)["key_id"] if path == KEY_PATH else None
+        if kid is not None:
+            self.asked.append(kid)
+            if self.refusal is not None:
+                status, refused = self.refusal
+                return status, json.dumps(refused).encode()
+            if kid in self.keys:
+                return 200, json.dumps({"key": self.keys[kid].jwk, "request_id": "a"}).encode()
+        passed_on = {name: headers[name] for name in headers if name.lower() != "host"}
+        told = httpx.post(self.bank_url + path, content=body, headers=passed_on, timeout=60)
+        return told.status_code, told.content
 
 
 @contextmanager
-def plaid_keys(bank_url: str = "") -> Iterator[PlaidKeys]:
-    """Run Plaid's door for keys, at a URL of its own, for the length of a block."""
+def plaid_keys(bank_url: str) -> Iterator[PlaidKeys]:
+    """Stand in front of the bank, at a URL of its own, for the length of a block."""
     plaid = PlaidKeys(bank_url)
 
     class Handler(BaseHTTPRequestHandler):

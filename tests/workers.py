@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from procrastinate.exceptions import AlreadyEnqueued
 
 from bankloom.models import Item, ItemProduct, ProductState, User
-from bankloom.services import jobs, sync_item
+from bankloom.services import jobs, request_run
+from commands import COMMAND
 from harness import environment_for, wait_until
 from scenes import person, query, sandbox_public_token
 
@@ -42,11 +42,11 @@ LEFT_BEHIND = """
 class WorkerProcess:
     """`bankloom worker`, to be killed, frozen, or asked to leave."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, *arguments: str) -> None:
         self.log = log
         with log.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", "from bankloom.cli import main; main()", "worker"],
+                [*COMMAND, "worker", *arguments],
                 env={**os.environ, **environment_for(settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -64,11 +64,13 @@ class WorkerProcess:
 
 
 @contextmanager
-def workers(runtime: Runtime, folder: Path, count: int) -> Iterator[list[WorkerProcess]]:
+def workers(
+    runtime: Runtime, folder: Path, count: int, *arguments: str
+) -> Iterator[list[WorkerProcess]]:
     """Run so many worker processes for the length of a block, each registered at its beginning."""
     known = registered(runtime)
     logs = [folder / f"worker-{number}.log" for number in range(count)]
-    started = [WorkerProcess(runtime.settings, log) for log in logs]
+    started = [WorkerProcess(runtime.settings, log, *arguments) for log in logs]
     try:
         wait_until(lambda: len(registered(runtime) - known) == QUEUES * count, START_SECONDS_MAX)
         yield started
@@ -118,7 +120,7 @@ def store_item(runtime: Runtime, bank: Running, login: dict[str, Any] | None = N
 def ask_for_run(runtime: Runtime, item_id: str) -> None:
     """Ask for a run, as a person or a webhook does."""
     with runtime.database.session() as session:
-        sync_item.request(session, item_id, "test")
+        request_run.request(session, item_id, "test")
 
 
 def leave_behind(runtime: Runtime, item_id: str, worker_id: int | None) -> None:

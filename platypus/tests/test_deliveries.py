@@ -2,12 +2,14 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from platypus_bank.receiver import receiving, until
 from platypus_bank.testing import ControlError, running
+from platypus_bank.webhooks.retries import seconds_of
 
 BODY = {"webhook_type": "ANY", "webhook_code": "THING"}
 DOCUMENTED_DELAYS_SECONDS = [30, 120, 480, 1920, 7680, 30_720]
@@ -102,6 +104,39 @@ def test_a_receiver_that_refuses_everything_is_left_alone(bank: Any, receiver: A
     bank.control.send_webhook(BODY, url=receiver.url)
     receiver.wait(11)
     until(lambda: bank.control.webhook_states() == {"waiting": 10, "given_up": 1})
+
+
+def test_a_receiver_that_was_away_is_not_left_alone(bank: Any, receiver: Any) -> None:
+    """No answer is no refusal."""
+    bank.control.settings(webhook_timeout_seconds=0.2)
+    receiver.delay_seconds = 0.6
+    bank.control.send_webhook(BODY, url=receiver.url, count=12)
+    until(lambda: all(each["attempts"] for each in bank.control.webhooks()))
+    receiver.delay_seconds, receiver.always = 0, 500
+    bank.control.send_webhook(BODY, url=receiver.url)
+    until(lambda: bank.control.webhooks()[-1]["attempts"])
+    assert bank.control.webhook_states() == {"waiting": 13}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120),
+        ("0.5", 0.5),
+        ("-5", 0),
+        ("Wed, 01 Jul 2026 12:01:00 GMT", 60),
+        ("2026-07-01T12:02:00Z", 120),
+        ("2026-07-01T14:02:00+02:00", 120),
+        ("Wed, 01 Jul 2026 11:00:00 GMT", 0),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_may_be_a_number_or_an_instant(
+    header: str | None, seconds: float | None
+) -> None:
+    assert seconds_of(header, datetime(2026, 7, 1, 12, tzinfo=UTC)) == seconds
 
 
 def test_no_answer_in_time_is_a_failure(bank: Any, receiver: Any) -> None:

@@ -11,10 +11,21 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
-from bankloom.routes import errors, health, items, plaid, webhooks
+from bankloom.routes import (
+    errors,
+    health,
+    items,
+    link,
+    metrics,
+    plaid,
+    request_id,
+    runs,
+    webhooks,
+)
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.receive_webhook import Intake
 from bankloom.services.runtime import Runtime
 from bankloom.worker import WorkerThread
@@ -43,12 +54,13 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
         try:
-            if with_worker:
-                with WorkerThread(runtime) as worker:
-                    app.state.worker = worker
+            with CountsKeeper(runtime):
+                if with_worker:
+                    with WorkerThread(runtime) as worker:
+                        app.state.worker = worker
+                        yield
+                else:
                     yield
-            else:
-                yield
         finally:
             app.state.intake.close()
             runtime.close()
@@ -65,9 +77,13 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(runs.router, dependencies=strict)
+    app.include_router(link.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     errors.install(app)
+    request_id.install(app)
     return app
 
 

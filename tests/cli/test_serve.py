@@ -42,6 +42,22 @@ def test_a_taken_port_is_one_sentence(environment: dict[str, str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_serving_without_a_worker(environment: dict[str, str]) -> None:
+    """With --no-worker the API answers, and /readyz says that nobody takes jobs."""
+    serving = ServiceProcess(environment, "--no-worker")
+    assert serving.api.get("/healthz").status_code == 200
+    assert serving.api.get("/readyz").status_code == 503
+    assert serving.stop() == 0
+
+
+def test_a_concurrency_out_of_bounds_is_refused(environment: dict[str, str]) -> None:
+    """It is said before anything is started."""
+    for number in ("0", "65", "x"):
+        ended = bankloom(environment, "worker", "--concurrency", number)
+        assert ended.returncode == 2
+        assert "--concurrency" in ended.stderr
+
+
 KEY = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
 
 

@@ -19,13 +19,17 @@ from pydantic import SecretStr
 import bankloom
 from bankloom.cli import app as bankloom_command
 from bankloom.core import errors
+from bankloom.core.copy_errors import CopyError
+from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
-from bankloom.models import ProductState, RunStatus
-from bankloom.routes import health, items, plaid
+from bankloom.models import LinkState, ProductState, RunStatus
+from bankloom.routes import health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
+from bankloom.services.counted import COUNTED
+from bankloom.services.gauges import GAUGES, Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,19 +113,22 @@ AT_START: list[type[BankloomError]] = [  # they end a command with a sentence; o
     errors.ConfigurationError,
     errors.WorldMismatchError,
     *EmbeddedPostgresError.__subclasses__(),
+    *CopyError.__subclasses__(),
 ]
 # The first of these is refused before anything listens. The embedded server's leave over HTTP only
-# where it has died and can't be started again: the route's page refers to operating's table. Its
-# base class is never raised itself.
+# where it has died and can't be started again: the route's page refers to operating's table. The base
+# classes are never raised themselves.
 NOT_OF_THE_ROUTE = {
     errors.ConfigurationError,
     EmbeddedPostgresError,
     *EmbeddedPostgresError.__subclasses__(),
+    CopyError,
+    *CopyError.__subclasses__(),
 }
 ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
-    errors.WorldMismatchError,
+    errors.RunCancelledError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -196,10 +203,37 @@ def test_the_connections_are_documented() -> None:
     assert f"{all_of_them + 6} connections: {all_of_them} for sessions, 6 for its wor" in operating
 
 
-@pytest.mark.parametrize("state", [*ProductState, *RunStatus])
+@pytest.mark.parametrize("state", [*ProductState, *RunStatus, *LinkState])
 def test_every_state_is_documented(state: str) -> None:
-    """States of product tags and of runs stand in the pipeline's tables."""
+    """States of product tags, of runs and of Link sessions stand in the pipeline's tables."""
     assert f"\n| `{state}` | " in PIPELINE.read_text()
+
+
+# Metrics
+
+
+def metric_row(metric: Counted | Gauge) -> str:
+    """Return the row that operating's table owes to a metric."""
+    kind = "gauge"
+    if isinstance(metric, Counted):
+        kind = "histogram" if metric.buckets else "counter"
+    labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
+    return f"| `{metric.name}` | {kind} | {labels} | {metric.help} |"
+
+
+@pytest.mark.parametrize("metric", [*COUNTED, *GAUGES], ids=lambda metric: metric.name)
+def test_every_metric_is_documented(metric: Counted | Gauge) -> None:
+    """Name, type, labels and meaning stand in operating's table as in the code."""
+    row = metric_row(metric)
+    assert row in OPERATING.read_text().splitlines(), f"missing or different: {row}"
+
+
+def test_no_metric_is_made_up() -> None:
+    """A metric that a document names exists."""
+    known = {metric.name for metric in (*COUNTED, *GAUGES)}
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    named = set(re.findall(r"`(bankloom_[a-z_]+)[`{ ]", text))
+    assert named <= known
 
 
 # Endpoints, columns
@@ -207,7 +241,9 @@ def test_every_state_is_documented(state: str) -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    routes = [*plaid.router.routes, *items.router.routes, *health.router.routes]
+    modules = (plaid, items, link, runs, webhooks, health, metrics)
+    routers = [module.router for module in modules]
+    routes = [route for router in routers for route in router.routes]
     return [
         f"{method} {route.path}"
         for route in routes

@@ -51,10 +51,14 @@ def codes(runtime: Runtime) -> set[str]:
     return {row.webhook_code for row in query(runtime, ROWS) if row.handled}
 
 
-def quiet(runtime: Runtime) -> None:
-    """Wait until the first webhooks are over: those of the link, and of the first history."""
-    wait_until(lambda: {"HISTORICAL_UPDATE", "SYNC_UPDATES_AVAILABLE"} <= codes(runtime))
+def linked_and_quiet(api: Api, runtime: Runtime, bank: Running) -> str:
+    """Link an Item and wait until its first webhooks are over; return it."""
+    item_id = linked(api, bank)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    wait_until(lambda: stored(api))
+    wait_until(lambda: bank.control.webhook_states().keys() <= {"delivered"})
     settle(runtime)
+    return item_id
 
 
 def test_the_bank_changes_and_nobody_asks(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -153,8 +157,7 @@ def test_a_webhook_in_the_middle_of_a_run_causes_one_more(
     api: Api, runtime: Runtime, bank: Running
 ) -> None:
     """However many come while Plaid is being asked: one run more, after this one."""
-    item_id = linked(api, bank)
-    quiet(runtime)
+    item_id = linked_and_quiet(api, runtime, bank)
     before = len(runs(runtime, item_id))
     with holding(bank, SYNC_PATH) as hold:
         bank.control.changes(item_id, added=[{"amount": 1}])

@@ -34,6 +34,17 @@ def test_transactions_is_the_default_product(api: Api, bank: Running) -> None:
     assert metadata["initial_products"] == ["transactions"]
 
 
+def test_the_answer(api: Api, runtime: Runtime) -> None:
+    """The token, until when it is good, our id of its session, and a URL only where one was asked for."""
+    opened = api.post("/plaid/link-token", user_id="ada").json()
+    assert set(opened) == {"link_token", "expiration", "hosted_link_url", "link_session_id"}
+    assert opened["hosted_link_url"] is None
+    shown = api.get(f"/plaid/link-sessions/{opened['link_session_id']}").json()
+    assert shown["expires_at"] == opened["expiration"]
+    assert (shown["state"], shown["hosted"]) == ("open", False)
+    assert query(runtime, "SELECT poll_at FROM link_sessions") == [(None,)]
+
+
 def test_impossible_products_are_named(api: Api, bank: Running) -> None:
     """Empty, duplicate, unknown and non-linkable products are refused, and the valid ones named."""
     for products in ([], ["balance"], ["auth", "auth"], ["transactions", "stocks"]):

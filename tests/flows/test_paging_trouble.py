@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bankloom.services import sync_item, tick
+from bankloom.services import request_run, sync_item, tick
 from harness import wait_until
 from scenes import (
     SYNC_PATH,
@@ -175,7 +175,7 @@ def test_a_superseded_run_discards_its_work(api: Api, runtime: Runtime, bank: Ru
         first = start(api.sync, item_id)
         hold.reached()
         with runtime.database.session() as session:
-            sync_item.request(session, item_id, "person")
+            request_run.request(session, item_id, "person")
         sync_item.now(runtime, item_id, lambda: False)
         overtaken = stored(api)
         bank.control.changes(item_id, modified=[{"transaction_id": "t1", "amount": 9}])

@@ -8,8 +8,7 @@ import pytest
 
 from bankloom.core import clock
 from bankloom.models import SyncRun
-from bankloom.routes import plaid
-from bankloom.services import sync_item, tick
+from bankloom.services import request_run, show_run, sync_item, tick
 from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
@@ -121,8 +120,8 @@ def test_a_long_run_is_not_waited_for(
     api: Api, bank: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its longest wait a call answers 202 with the run, before any proxy gives up."""
-    assert plaid.WAIT_SECONDS_MAX == 25
-    monkeypatch.setattr(plaid, "WAIT_SECONDS_MAX", 0.1)
+    assert show_run.WAIT_SECONDS_MAX == 25
+    monkeypatch.setattr(show_run, "WAIT_SECONDS_MAX", 0.1)
     item_id = linked(api, bank)
     with holding(bank, SYNC_PATH) as hold:
         answer = api.post("/plaid/sync", item_id=item_id)
@@ -177,7 +176,7 @@ def test_a_request_that_is_being_committed_is_served_whole(
         SyncRun.queue(session, new.item_id, "exchange", clock.now())
     with background() as start:
         with runtime.database.session() as session:
-            run_id = sync_item.request(session, new.item_id, "person")
+            run_id = request_run.request(session, new.item_id, "person")
             run = start(sync_item.now, runtime, new.item_id, lambda: False)
             # For the Item's tags: whatever else the worker may wait for meanwhile is another lock.
             wait_until(lambda: query(runtime, WAITS_FOR_TAGS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bankloom.models import ItemProduct, ProductState
-from bankloom.services import sync_item
+from bankloom.services import request_run
 from harness import wait_until
 from scenes import background, query, waiting_for_locks
 from workers import ask_for_run, store_item
@@ -24,7 +24,7 @@ def add_and_ask(parts: Runtime, item_id: str, product: str) -> None:
     """Do what a later exchange of the same public token does."""
     with parts.database.session() as session:
         ItemProduct.add(session, item_id, product, ProductState.REQUESTED, None)
-        sync_item.request(session, item_id, "exchange")
+        request_run.request(session, item_id, "exchange")
 
 
 def test_a_tag_that_appears_while_others_are_locked(parts: Runtime, bank: Running) -> None:

@@ -165,3 +165,18 @@ def test_two_workers_share_the_work(parts: Runtime, bank: Running, tmp_path: Pat
     assert [runs(parts, item_id) for item_id in items] == [["synced"]] * 12
     assert len(bank.control.calls(SYNC_PATH)) == 12
     assert len(stored(parts)) == 12
+
+
+def test_a_worker_is_as_wide_as_it_is_told(parts: Runtime, bank: Running, tmp_path: Path) -> None:
+    """`--concurrency` says how many Items one worker syncs at once, whatever the setting says."""
+    wide = parts.settings.worker_concurrency + 2
+    items = [store_item(parts, bank) for _ in range(wide)]
+    with (
+        holding(bank, SYNC_PATH, times=0) as hold,
+        workers(parts, tmp_path, 1, "--concurrency", str(wide)),
+    ):
+        for item_id in items:
+            ask_for_run(parts, item_id)
+        hold.reached(wide)
+        hold.release()
+        settle(parts)

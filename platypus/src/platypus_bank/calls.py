@@ -1,15 +1,20 @@
 """The log of Plaid calls, for tests to look at; bounded, in memory, without secrets."""
 
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 MAX_CALLS = 10_000
 
 
 class Call(Struct, kw_only=True):
-    """One call to a Plaid path; `status` None means no answer was given (yet)."""
+    """One call to a Plaid path; `status` None means no answer was given (yet).
+
+    `time` is the world's; `monotonic_seconds` is for measuring, whatever the world's clock does.
+    """
 
     path: str
     time: str | None
@@ -20,6 +25,7 @@ class Call(Struct, kw_only=True):
     cursor: str | None = None
     count: int | None = None
     fault_id: str | None = None
+    monotonic_seconds: float = field(default_factory=monotonic)
 
     @staticmethod
     def sync_fields(fields: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +55,26 @@ class Calls:
             if path in (None, each.path) and item_id in (None, each.item_id)
         ]
 
+    def rates(self, path: str | None, window_seconds: float) -> tuple[int, dict[str, int]]:
+        """Return the most calls that any window held, in total and for each Item."""
+        calls = self.matching(path, None)
+        by_item: dict[str, list[float]] = defaultdict(list)
+        for call in calls:
+            if call.item_id is not None:
+                by_item[call.item_id].append(call.monotonic_seconds)
+        total = _most((each.monotonic_seconds for each in calls), window_seconds)
+        return total, {item: _most(times, window_seconds) for item, times in by_item.items()}
+
     def clear(self) -> None:
         """Forget all calls."""
         self._calls.clear()
+
+
+def _most(times: Iterable[float], window_seconds: float) -> int:
+    most, window = 0, deque[float]()
+    for instant in times:
+        window.append(instant)
+        while instant - window[0] >= window_seconds:
+            window.popleft()
+        most = max(most, len(window))
+    return most

@@ -87,6 +87,22 @@ class InvalidField(InvalidRequest):
     code = "INVALID_FIELD"
 
 
+class RateLimitExceeded(PlaidError):
+    """Too many calls in a minute; the code names the endpoint."""
+
+    type = "RATE_LIMIT_EXCEEDED"
+    status = 429
+
+    def __init__(self, code: str, *, of_item: bool) -> None:
+        of_what = "access this item" if of_item else "access this endpoint"
+        super().__init__(f"rate limit exceeded for attempts to {of_what}. please try again later")
+        self.limit_code = code
+
+    def body(self) -> dict[str, object]:
+        """Return it under the code of the limit that was passed."""
+        return super().body() | {"error_code": self.limit_code}
+
+
 class InvalidInput(PlaidError):
     """The values don't fit what Plaid holds."""
 
@@ -268,26 +284,3 @@ class SyncMutation(PlaidError):
         "Underlying transaction data changed since last page was fetched. "
         "Please restart pagination from last update."
     )
-
-
-_LINK_ERROR_TYPES = {
-    "INSTITUTION_DOWN": "INSTITUTION_ERROR",
-    "INSTITUTION_NOT_RESPONDING": "INSTITUTION_ERROR",
-    "INSTITUTION_NO_LONGER_SUPPORTED": "INSTITUTION_ERROR",
-    "INVALID_LINK_TOKEN": "INVALID_INPUT",
-    "PLAID_ERROR": "API_ERROR",
-    "RECAPTCHA_BAD": "RECAPTCHA_ERROR",
-}
-
-
-class ForcedError(PlaidError):
-    """What a test user asked Link to fail with (`error_<CODE>`, `force_error`)."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__("this error was asked for by the test credentials")
-        self.forced_code = code
-
-    def body(self) -> dict[str, object]:
-        """Return the asked-for code under the error type it belongs to."""
-        kind = _LINK_ERROR_TYPES.get(self.forced_code, "ITEM_ERROR")
-        return error_body(kind, self.forced_code, str(self))

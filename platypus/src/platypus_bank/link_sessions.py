@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from platypus_bank import ids, link_events
 from platypus_bank.endpoints.link import is_hosted, is_multi_item, live_link_token
-from platypus_bank.errors import ForcedError, ItemNotFound
+from platypus_bank.errors import ItemNotFound
+from platypus_bank.forced_error import ForcedError
 from platypus_bank.health import mend
 from platypus_bank.opening import (
     Login,

@@ -5,7 +5,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from platypus_bank.access import start_product
-from platypus_bank.errors import ForcedError, NoAccounts, ProductsNotSupported
+from platypus_bank.errors import NoAccounts, ProductsNotSupported
+from platypus_bank.forced_error import ForcedError
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED, Account, Item, PublicToken
 from platypus_bank.seeds import blueprint, people
 from platypus_bank.seeds.institutions import Institution, institution

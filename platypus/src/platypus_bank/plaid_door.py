@@ -99,7 +99,7 @@ class Door:
 
     def _run(self, request: Request, body: bytes, call: Call) -> Response:
         try:
-            return _respond(call, 200, self._answer(request, body, call.path))
+            return _respond(call, 200, self._answer(request, body, call))
         except PlaidError as refusal:
             answer = refusal.body()
             call.error_code = str(answer["error_code"])
@@ -108,14 +108,16 @@ class Door:
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
             return _respond(call, InternalServerError.status, InternalServerError().body())
 
-    def _answer(self, request: Request, body: bytes, path: str) -> dict[str, Any]:
-        kind, handler = ENDPOINTS.get(path, (None, None))
+    def _answer(self, request: Request, body: bytes, call: Call) -> dict[str, Any]:
+        kind, handler = ENDPOINTS.get(call.path, (None, None))
         if kind is None or handler is None or request.method != "POST":
-            _log.warning("no such endpoint: %s %s", request.method, path)
+            _log.warning("no such endpoint: %s %s", request.method, call.path)
             raise NotFound
         self._service.world.address = str(request.base_url).rstrip("/")
         fields = read_object(body)
         _authenticate(request, fields)
+        limits = self._service.world.charter.settings.rate_limits or {}
+        self._service.rate_limits.admit(limits, call.path, call.item_id)
         typed = read_request(kind, fields)
         return self._commit(lambda: handler(self._service.world, typed))
 

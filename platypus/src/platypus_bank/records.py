@@ -101,6 +101,13 @@ class Item(Document, kw_only=True):
     last_webhook_code: str | None = None
 
 
+class RateLimit(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Calls a minute to one endpoint: about one Item, and in all; None is no limit."""
+
+    item: Annotated[int, Meta(ge=0)] | None = None
+    client: Annotated[int, Meta(ge=0)] | None = None
+
+
 class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     """How this world behaves; changed through /platypus/settings. "held" = until told."""
 
@@ -111,6 +118,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     redirect_uris: list[str] | None = None
     webhook_timeout_seconds: Seconds = 10.0
     give_up_on_rejecting_receivers: bool = True
+    rate_limits: dict[str, RateLimit] | None = None
 
 
 class Charter(Document, kw_only=True):

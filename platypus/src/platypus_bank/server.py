@@ -1,10 +1,10 @@
 """Running the application under uvicorn: announce, stop cleanly, drop connections when told."""
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
-from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -14,6 +14,7 @@ from platypus_bank.app import make_app
 from platypus_bank.plaid_door import DROP_EXTENSION
 from platypus_bank.service import Service
 
+_log = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 2
 IDLE_SECONDS = 75  # longer than clients keep an idle connection: who closes it first spoils no call
 _BACKLOG = 512
@@ -40,7 +41,10 @@ class _AnnouncingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._own = [asyncio.create_task(each) for each in self._service.running()]
+        for each in self._service.running():
+            task = asyncio.create_task(each)
+            task.add_done_callback(self._ended)
+            self._own.append(task)
         host, port = (sockets or [])[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Platypus is listening on http://{shown}:{port}\n")
@@ -50,9 +54,14 @@ class _AnnouncingServer(uvicorn.Server):
         self._service.faults.close()
         for task in self._own:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._own, return_exceptions=True)
         await super().shutdown(sockets)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # Half an emulator would mislead: without its own tasks it stops.
+        if not task.cancelled():
+            _log.critical("the emulator failed and stops", exc_info=task.exception())
+            self.should_exit = True
 
 
 def serve(service: Service, host: str, port: int) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from platypus_bank.calls import Calls
 from platypus_bank.faults import Faults
+from platypus_bank.rate_limits import RateLimits
 from platypus_bank.timekeeper import Timekeeper
 from platypus_bank.webhooks.sender import Sender
 from platypus_bank.world import World
@@ -17,6 +18,7 @@ class Service:
         self.world = world
         self.faults = Faults()
         self.calls = Calls()
+        self.rate_limits = RateLimits()
         self.sender = Sender(world)
         self.timekeeper = Timekeeper(world)
 

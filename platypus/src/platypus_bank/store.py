@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS transactions (
 );
 CREATE TABLE IF NOT EXISTS deliveries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, due_at REAL NOT NULL,
-    after INTEGER, item TEXT, url TEXT NOT NULL, tried_at REAL, body BLOB NOT NULL
+    after INTEGER, item TEXT, url TEXT NOT NULL, tried_at REAL, refused INTEGER, body BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS deliveries_of_item ON deliveries (item, number);

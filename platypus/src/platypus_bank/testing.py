@@ -123,6 +123,12 @@ class Control:
         found: list[dict[str, Any]] = self.call("GET", f"/calls?{narrowed}")["calls"]
         return found
 
+    def rates(self, path: str | None = None, window_seconds: float = 60) -> dict[str, Any]:
+        """Return the most calls that any window of wall-clock time held: total, items."""
+        query = {"path": path, "window_seconds": window_seconds}
+        narrowed = urlencode({name: value for name, value in query.items() if value})
+        return self.call("GET", f"/calls/rates?{narrowed}")
+
     def forget_calls(self) -> None:
         """Empty the log of calls."""
         self.call("DELETE", "/calls")

@@ -58,7 +58,7 @@ class Timekeeper:
     def _plan(self, item: Item) -> None:
         alarms = self._alarms if self._alarms is not None else {}
         alarms.pop(item.id, None)
-        instants = [*_changes_by_clock(self._world, item)]
+        instants = _changes_by_clock(self._world, item)
         if instants:
             alarms[item.id] = min(instants)
 

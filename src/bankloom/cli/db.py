@@ -1,4 +1,4 @@
-"""`bankloom db`: opens the database for people, read-only."""
+"""`bankloom db`: opens the database for people, read-only; and what is done with it as a whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
-from bankloom.cli import signals
+from bankloom.cli import db_backup, db_move, db_upgrade, signals
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Open the database read-only: the views accounts, transactions and balances.",
+    help="Open the database read-only; back it up, restore it, move it, upgrade it.",
 )
+for command in (db_backup.backup, db_backup.restore, db_move.move, db_upgrade.upgrade):
+    app.command()(command)
 
 
 Reset = Annotated[
@@ -61,7 +63,7 @@ def psql(
 def _opened() -> Iterator[tuple[Database, Path]]:
     """Give the database and the data folder: no keyring, and no change of the schema."""
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database:
         migrations.require_current(database)
         yield database, settings.data_dir

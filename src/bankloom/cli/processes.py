@@ -69,6 +69,11 @@ class Program:
     ) -> None:
         self._stop()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
     def _stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:

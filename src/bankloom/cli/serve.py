@@ -15,6 +15,7 @@ import uvicorn
 from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
@@ -24,21 +25,27 @@ where the server does, in the very moment of a call, that call gets no answer.""
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
-WithWorker = Annotated[bool, typer.Option(help="Run the job engine in this process too.")]
+NoWorker = Annotated[
+    bool, typer.Option("--no-worker", help="Serve only; run `bankloom worker` elsewhere.")
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Items synced at the same time; BANKLOOM_WORKER_CONCURRENCY."),
+]
 
 
-def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorker = True) -> None:
+def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = False) -> None:
     """Serve the API, with the job engine beside it."""
     # Until the server listens to signals itself: SIGTERM must not leave the database running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     listener = _listen(host, port)
     runtime, new_key = start(settings)
     typer.echo(f"Bankloom is listening on http://{host}:{listener.getsockname()[1]}")
     if new_key:
         typer.echo(f"Your service key, shown only this once: {new_key}")
-    app = create_app(runtime, with_worker=with_worker)
+    app = create_app(runtime, with_worker=not no_worker)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -54,17 +61,19 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, with_worker: WithWorke
         _leave(app.state.worker)
 
 
-def worker() -> None:
+def worker(concurrency: Concurrency = None) -> None:
     """Run the job engine alone; start as many as you like, on as many machines."""
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    if concurrency is not None:
+        settings = settings.model_copy(update={"worker_concurrency": concurrency})
+    logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as in `serve`
     runtime = open_runtime(settings)
     asked_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()

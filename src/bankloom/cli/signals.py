@@ -1,4 +1,4 @@
-"""Signals that are not for us at the moment."""
+"""Signals: those that end a command in order, and those that are not for us at the moment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: it gives back what it holds."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SCHEMA = "bankloom"
 ENGINE_SCHEMA = "bankloom_jobs"
 VIEWS_SCHEMA = "bank"
+SCHEMA_LOCK = 0x62616E6B6C6F6F6D
+"""The key of an advisory lock, "bankloom": one process at a time makes or changes the schemas."""
 OLDEST_SUPPORTED = 150_000  # PostgreSQL 15, as `server_version_num` writes it
 POOL_SIZE = 10
 POOL_OVERFLOW = 16  # few enough that three processes fit into PostgreSQL's default of 100

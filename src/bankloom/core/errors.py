@@ -129,6 +129,23 @@ class DuplicateItemError(BankloomError):
         )
 
 
+class ItemGoneError(BankloomError):
+    """No update mode repairs this Item: the bank or the person has ended it.
+
+    Open Link for a new one with POST /plaid/link-token; its accounts are no duplicates.
+    """
+
+    code = "item_gone"
+    status = 409
+
+    def __init__(self, error_code: str | None) -> None:
+        super().__init__(
+            "No update mode repairs this Item: its access was ended for good. Open Link for a new "
+            "one with POST /plaid/link-token; the same accounts are no duplicates then.",
+            error_code=error_code,
+        )
+
+
 class ExchangeInProgressError(BankloomError):
     """Another call is exchanging this public token. Repeat this one in a few seconds."""
 
@@ -249,6 +266,13 @@ class RebuildTooLargeError(BankloomError):
     """A rebuild would remove more transactions than BANKLOOM_REBUILD_REMOVAL_SHARE_MAX allows."""
 
     code = "rebuild_needs_consent"
+    status = 502
+
+
+class RunCancelledError(BankloomError):
+    """Somebody cancelled this run. The Item's schedule goes on; ask for a sync to have one now."""
+
+    code = "cancelled"
     status = 502
 
 

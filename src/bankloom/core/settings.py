@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bankloom.core.errors import ConfigurationError
+from bankloom.core.logs import LogFormat
 
 PLAID_HOSTS = {
     "sandbox": "https://sandbox.plaid.com",
@@ -146,6 +147,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is logged."
     )
+    log_format: LogFormat = Field(
+        "text", description="How a record is written: a line to read, or a JSON object a line."
+    )
 
     @classmethod
     def read(cls) -> Self:
@@ -165,6 +169,12 @@ class Settings(BaseSettings):
     def webhook_url(self) -> str | None:
         """Where Plaid is to send webhooks, or None where no public URL is known."""
         return f"{self.public_url}/plaid/webhook" if self.public_url else None
+
+    @property
+    def secret_texts(self) -> list[str]:
+        """What no log may show though nothing in its shape tells that it is secret."""
+        secrets = (self.plaid.secret, self.api_key)
+        return [secret.get_secret_value() for secret in secrets if secret]
 
 
 def _complaint(prefix: str, error: ValidationError) -> str:

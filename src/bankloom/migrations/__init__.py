@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from bankloom.core.db import SCHEMA
+from bankloom.core.db import SCHEMA, SCHEMA_LOCK
 from bankloom.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bankloom.core.db import Database
-
-_LOCK = 0x62616E6B6C6F6F6D  # "bankloom": one migrator at a time, however many processes start
 
 _WHO_AND_WHERE = (
     "SELECT quote_ident(current_database()), quote_ident(current_user),"
@@ -64,6 +62,16 @@ def require_current(database: Database) -> None:
         )
 
 
+def require_known(revision: str, holder: str) -> None:
+    """Refuse a schema that a newer Bankloom has made. Errors: `ConfigurationError`, naming its holder."""
+    scripts = ScriptDirectory(str(files(__name__)))
+    if revision not in {script.revision for script in scripts.walk_revisions()}:
+        raise ConfigurationError(
+            f"{holder} was made by a newer Bankloom (schema {revision}). Install that version or a "
+            "newer one; nothing was changed."
+        )
+
+
 @contextmanager
 def upgraded(database: Database) -> Iterator[Session]:
     """Upgrade, and give a session to look at the outcome before it is committed.
@@ -71,7 +79,7 @@ def upgraded(database: Database) -> Iterator[Session]:
     What the block raises takes the migration back, so that a start that is refused changes nothing.
     """
     with database.engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": SCHEMA_LOCK})
         connection.commit()
         try:
             with _privileges_explained(connection):
@@ -81,7 +89,7 @@ def upgraded(database: Database) -> Iterator[Session]:
             connection.commit()
         finally:
             connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SCHEMA_LOCK})
             connection.commit()
 
 
@@ -100,15 +108,8 @@ def _revision(connection: Connection) -> str | None:
 
 def _refuse_newer(connection: Connection) -> None:
     current = _revision(connection)
-    known = {
-        script.revision
-        for script in ScriptDirectory.from_config(config(connection)).walk_revisions()
-    }
-    if current is not None and current not in known:
-        raise ConfigurationError(
-            f"This database was made by a newer Bankloom (schema {current}). Install that version "
-            "or a newer one; nothing was changed."
-        )
+    if current is not None:
+        require_known(current, "This database")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
-from bankloom.models.link_session import LinkPurpose, LinkSession
+from bankloom.models.link_session import LinkPurpose, LinkSession, LinkState
 from bankloom.models.plaid_budget import PlaidBudget
 from bankloom.models.self_test_key import SelfTestKey
 from bankloom.models.sync_run import RunStatus, SyncRun
@@ -35,6 +35,7 @@ __all__ = [
     "ItemState",
     "LinkPurpose",
     "LinkSession",
+    "LinkState",
     "PlaidBudget",
     "ProductState",
     "RunStatus",

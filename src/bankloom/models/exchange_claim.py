@@ -7,15 +7,27 @@ import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKey, and_, delete, or_, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    and_,
+    case,
+    delete,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
+from bankloom.models.link_session import LinkSession
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
@@ -25,6 +37,9 @@ if TYPE_CHECKING:
 PUBLIC_TOKEN_LIFETIME = timedelta(minutes=30)
 """Spec path `/item/public_token/exchange`: a public token expires after 30 minutes."""
 
+HELD_KEPT = timedelta(days=30)
+"""How long a duplicate that nobody decided on is shown; its token has long expired by then."""
+
 
 class ClaimState(enum.StrEnum):
     """Where an exchange stands."""
@@ -32,6 +47,7 @@ class ClaimState(enum.StrEnum):
     CLAIMED = "claimed"
     DONE = "done"
     HELD = "held"
+    DISCARDED = "discarded"
     POSSIBLE_ORPHAN = "possible orphan"
 
 
@@ -40,15 +56,20 @@ class ExchangeClaim(Base):
 
     While `claimed`, one process holds the lease and may call Plaid. `done` answers later calls
     for the same person for 30 minutes. `held`: nobody was there to be told that the accounts are
-    linked already, in `duplicate_of`; it waits for a person's decision. `possible orphan`: Plaid
-    took the token, but its answer was lost before we could store it (decision 17's documented
-    exception).
+    linked already, in `duplicate_of`; it waits for a person's decision, which may leave it
+    `discarded`. `possible orphan`: Plaid took the token, but its answer was lost before we could
+    store it (decision 17's documented exception).
     """
 
     __tablename__ = "exchange_claims"
     __table_args__ = (
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ClaimState)), "state"
+        ),
+        Index(
+            "exchange_claims_held_idx",
+            "link_session_id",
+            postgresql_where=text("state = 'held'"),
         ),
     )
 
@@ -66,6 +87,11 @@ class ExchangeClaim(Base):
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
+    @property
+    def spendable_until(self) -> datetime:
+        """When the public token has expired at the latest: it is a little older than its claim."""
+        return self.created_at + PUBLIC_TOKEN_LIFETIME
+
     def answers(self, at: datetime) -> bool:
         """Say whether this record may still answer: for 30 minutes after the exchange."""
         return self.exchanged_at is not None and at - self.exchanged_at < PUBLIC_TOKEN_LIFETIME
@@ -78,11 +104,16 @@ class ExchangeClaim(Base):
         ).one_or_none()
 
     @classmethod
-    def take(cls, session: Session, claim: ExchangeClaim, at: datetime) -> int | None:
-        """Claim the token, or take over a claim whose lease ran out.
+    def take(
+        cls, session: Session, claim: ExchangeClaim, at: datetime, *, even_held: bool = False
+    ) -> int | None:
+        """Claim the token, or take over a claim whose lease ran out, or one that is held.
 
-        Returns which attempt this is (1 for the first), or None where another holds the claim.
+        Returns which attempt this is, or None where another holds the claim. 1 is the first, before
+        which nothing can have been spent: a token that was held has not been tried yet.
         """
+        is_left = (cls.state == ClaimState.CLAIMED) & (cls.lease_until < at)
+        is_held = cls.state == ClaimState.HELD
         row = insert(cls).values(
             public_token_hash=claim.public_token_hash,
             public_token_sealed=claim.public_token_sealed,
@@ -95,12 +126,13 @@ class ExchangeClaim(Base):
         return session.execute(
             row.on_conflict_do_update(
                 index_elements=[cls.public_token_hash],
-                set_={"lease_until": claim.lease_until, "attempts": cls.attempts + 1},
-                where=(
-                    (cls.state == ClaimState.CLAIMED)
-                    & (cls.lease_until < at)
-                    & (cls.user_id == claim.user_id)
-                ),
+                set_={
+                    "state": ClaimState.CLAIMED,
+                    "lease_until": claim.lease_until,
+                    "attempts": case((is_held, cls.attempts), else_=cls.attempts + 1),
+                },
+                where=(is_left | is_held if even_held else is_left)
+                & (cls.user_id == claim.user_id),
             ).returning(cls.attempts)
         ).scalar_one_or_none()
 
@@ -123,9 +155,35 @@ class ExchangeClaim(Base):
         ).scalar_one_or_none()
 
     @classmethod
+    def hold(cls, session: Session, token_hash: str, duplicate_of: str) -> None:
+        """Leave the token to a person: these accounts are linked already, in that Item."""
+        held = {"state": ClaimState.HELD, "duplicate_of": duplicate_of}
+        session.execute(update(cls).where(cls.public_token_hash == token_hash).values(held))
+
+    @classmethod
+    def held_of(
+        cls, session: Session, session_ids: Collection[uuid.UUID]
+    ) -> Sequence[ExchangeClaim]:
+        """Return the duplicates of these Link sessions that wait for a decision, oldest first."""
+        held = select(cls).where(cls.link_session_id.in_(session_ids), cls.state == ClaimState.HELD)
+        return session.scalars(held.order_by(cls.created_at, cls.public_token_hash)).all()
+
+    @classmethod
+    def discard(cls, session: Session, token_hash: str) -> None:
+        """Decide that a held token is never spent; it stays known, so that nothing holds it again."""
+        held = (cls.public_token_hash == token_hash) & (cls.state == ClaimState.HELD)
+        discarded = {"state": ClaimState.DISCARDED, "public_token_sealed": None}
+        session.execute(update(cls).where(held).values(discarded))
+
+    @classmethod
     def release(cls, session: Session, token_hash: str, attempt: int) -> uuid.UUID | None:
-        """Forget a claim that spent nothing at Plaid; return whose it was, if it still was ours."""
+        """Forget a claim that spent nothing at Plaid; return whose it was, if it still was ours.
+
+        One that had been held for a decision is held again.
+        """
         mine = cls._held_by(token_hash, attempt)
+        was_held = mine & cls.duplicate_of.is_not(None)
+        session.execute(update(cls).where(was_held).values(state=ClaimState.HELD))
         return session.execute(delete(cls).where(mine).returning(cls.user_id)).scalar_one_or_none()
 
     @classmethod
@@ -167,11 +225,24 @@ class ExchangeClaim(Base):
 
     @classmethod
     def wipe_old(cls, session: Session, at: datetime) -> None:
-        """Forget claims that can answer nothing any more; possible orphans stay for the operator."""
+        """Forget claims that can answer nothing any more; possible orphans stay for the operator.
+
+        Those of a session that Plaid is still asked about stay too: its answers name their tokens.
+        """
         old = at - 2 * PUBLIC_TOKEN_LIFETIME
+        asked = select(LinkSession.id).where(
+            LinkSession.id == cls.link_session_id, LinkSession.poll_at.is_not(None)
+        )
         session.execute(
             delete(cls).where(
-                cls.state == ClaimState.DONE,
-                or_(cls.exchanged_at.is_(None), cls.exchanged_at < old),
+                or_(
+                    and_(
+                        cls.state == ClaimState.DONE,
+                        or_(cls.exchanged_at.is_(None), cls.exchanged_at < old),
+                    ),
+                    and_(cls.state == ClaimState.DISCARDED, cls.created_at < old),
+                    and_(cls.state == ClaimState.HELD, cls.created_at < at - HELD_KEPT),
+                ),
+                ~asked.exists(),
             )
         )

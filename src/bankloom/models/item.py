@@ -7,14 +7,14 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Row
     from sqlalchemy.orm import Session
@@ -48,6 +48,10 @@ class ItemState(enum.StrEnum):
     DISCONNECTING = "disconnecting"
     REVOKED = "revoked"
     REMOVED = "removed"
+
+
+STATES_FOR_A_PERSON = (ItemState.NEEDS_RELINK, ItemState.DISCONNECTING, ItemState.REVOKED)
+"""The states of which only a person brings an Item back, or keeps it from the worst."""
 
 
 class Item(Base):
@@ -154,12 +158,32 @@ class Item(Base):
         ).scalar_one_or_none()
 
     @classmethod
-    def listing(cls, session: Session, user_id: uuid.UUID | None) -> Sequence[Row[Item, str]]:
+    def listing(
+        cls,
+        session: Session,
+        user_id: uuid.UUID | None,
+        *,
+        item_id: str | None = None,
+        states: Sequence[str] = (),
+    ) -> Sequence[Row[Item, str]]:
         """Return (Item, user name) rows of one user or of all, oldest first."""
         query = select(cls, User.name).join(User).where(cls.removed_at.is_(None))
         if user_id is not None:
             query = query.where(cls.user_id == user_id)
+        if item_id is not None:
+            query = query.where(cls.item_id == item_id)
+        if states:
+            query = query.where(cls.state.in_(states))
         return session.execute(query.order_by(cls.created_at, cls.item_id)).all()
+
+    @classmethod
+    def for_a_person(
+        cls, session: Session, error_codes: Collection[str], limit: int
+    ) -> Sequence[Row[Item, str]]:
+        """Return (Item, user name) rows in a state or an error that a person must mend, oldest first."""
+        theirs = or_(cls.state.in_(STATES_FOR_A_PERSON), cls.error_code.in_(error_codes))
+        query = select(cls, User.name).join(User).where(cls.removed_at.is_(None), theirs)
+        return session.execute(query.order_by(cls.state_since, cls.item_id).limit(limit)).all()
 
     @classmethod
     def worlds(cls, session: Session) -> list[World]:

@@ -210,3 +210,17 @@ class ItemProduct(Base):
             select(cls.item_id).where(cls.next_try_at <= at).order_by(cls.next_try_at).limit(limit)
         )
         return list(dict.fromkeys(rows))
+
+    @classmethod
+    def make_due_by(cls, session: Session, item_id: str, product: str, at: datetime) -> None:
+        """Make a tag due at an instant, if it was not due before; one without consent stays so."""
+        cls.lock(session, item_id)
+        session.execute(
+            update(cls)
+            .where(
+                cls.item_id == item_id,
+                cls.product == product,
+                cls.state != ProductState.CONSENT_NEEDED,
+            )
+            .values(next_try_at=func.least(cls.next_try_at, at))
+        )

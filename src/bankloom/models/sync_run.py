@@ -15,6 +15,8 @@ from bankloom.core import clock
 from bankloom.models.base import Base, OurId
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
 
@@ -81,6 +83,19 @@ class SyncRun(Base):
     def transactions_synced(self) -> int:
         """How many distinct transactions this run added, changed or removed."""
         return self.added + self.modified + self.removed
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long the run took; None where it has not begun, or has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @classmethod
+    def open_of(cls, session: Session, item_id: str) -> Sequence[SyncRun]:
+        """Return the Item's runs that have not ended: at most one running, at most one queued."""
+        runs = select(cls).where(cls.item_id == item_id, cls.finished_at.is_(None))
+        return session.scalars(runs.order_by(cls.requested_at)).all()
 
     @classmethod
     def queue(

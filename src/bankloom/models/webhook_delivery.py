@@ -123,3 +123,8 @@ class WebhookDelivery(Base):
         """Count those for Items that we do not hold: one that Plaid has and nobody owns, perhaps."""
         waiting = select(func.count()).where(cls.handled_at.is_(None), cls.next_try_at.is_(None))
         return session.execute(waiting).scalar_one()
+
+    @classmethod
+    def count_by_key(cls, session: Session, kid: str) -> int:
+        """Count those that a key has signed."""
+        return session.execute(select(func.count()).where(cls.kid == kid)).scalar_one()

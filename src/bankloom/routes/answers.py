@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from fastapi import Response
 
 from bankloom.core.errors import InvalidRequestError
+from bankloom.models import RunStatus
+from bankloom.services.show_run import has_ended
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Row
 
     from bankloom.models import Account, SyncRun, Transaction
+    from bankloom.services.show_run import Standing
+
+Key = TypeVar("Key")
+Id = TypeVar("Id")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -79,7 +86,7 @@ def transaction_json(row: Row[Transaction, str]) -> dict[str, Any]:
 
 
 def run_json(run: SyncRun) -> dict[str, Any]:
-    """Return the body of `GET /plaid/runs/{id}`."""
+    """Return the body of `GET /plaid/runs/{id}`, which is one element of `GET /plaid/runs`."""
     return {
         "run_id": run.id,
         "item_id": run.item_id,
@@ -93,6 +100,8 @@ def run_json(run: SyncRun) -> dict[str, Any]:
         "requested_at": run.requested_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
+        "duration_seconds": run.duration_seconds,
+        "superseded_by": run.superseded_by,
         "error": run_error_json(run),
     }
 
@@ -104,23 +113,56 @@ def run_error_json(run: SyncRun) -> dict[str, Any] | None:
     return {"code": run.error_code, "message": run.error_message, "request_id": run.request_id}
 
 
-def page_cursor_after(transaction: Transaction) -> str:
-    """Return the page cursor of the rows that follow this one."""
-    place = f"{transaction.date.isoformat()} {transaction.transaction_id}"
+SYNC_STATUS: dict[str, int] = {
+    RunStatus.SYNCED: 200,
+    RunStatus.UP_TO_DATE: 200,
+    RunStatus.NOT_READY: 200,
+    RunStatus.QUEUED: 202,
+    RunStatus.NEEDS_RELINK: 409,
+}
+"""The HTTP status of a sync's answer; whatever is not here has failed, which is 502."""
+
+
+def sync_answer(standing: Standing, **more: Any) -> JsonAnswer:
+    """Return the answer of whoever waited for a run; a run that has not ended is `queued`."""
+    run = standing.run
+    status = run.status if has_ended(run) else RunStatus.QUEUED
+    body = {
+        "transactions_synced": run.transactions_synced,
+        "status": status if status in SYNC_STATUS else RunStatus.FAILED,
+        "run_id": run.id,
+        "run_url": f"/plaid/runs/{run.id}",
+        "next_try_at": standing.begins_at,
+        "error": run_error_json(run),
+    }
+    return JsonAnswer(body | more, SYNC_STATUS.get(status, 502))
+
+
+def page_cursor(key: dt.date, row_id: object) -> str:
+    """Return the page cursor of the rows that follow the one of this key and id."""
+    place = f"{key.isoformat()} {row_id}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def read_page_cursor(text: str) -> tuple[dt.date, str]:
-    """Return the place that a page cursor names. Errors: `InvalidRequestError`."""
+def read_page_cursor(
+    text: str, read_key: Callable[[str], Key], read_id: Callable[[str], Id]
+) -> tuple[Key, Id]:
+    """Return the place that a page cursor names. Errors: `InvalidRequestError`.
+
+    The readers raise `ValueError` for what is none of theirs.
+    """
     try:
         place = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-        day, _, transaction_id = place.partition(" ")
-        after = dt.date.fromisoformat(day), transaction_id
-    except (ValueError, binascii.Error) as error:
-        raise InvalidRequestError(_FOREIGN_CURSOR) from error
-    if not (transaction_id and transaction_id.isascii() and transaction_id.isprintable()):
-        raise InvalidRequestError(_FOREIGN_CURSOR)
-    return after
+        key, _, row_id = place.partition(" ")
+        return read_key(key), read_id(row_id)
+    except ValueError as error:  # binascii's included
+        raise InvalidRequestError(
+            "That cursor was not made here. Pass next_cursor of the page before, unchanged."
+        ) from error
 
 
-_FOREIGN_CURSOR = "That cursor was not made here. Pass next_cursor of the page before, unchanged."
+def plaid_id(text: str) -> str:
+    """Read an id of Plaid's from a page cursor. Errors: `ValueError`."""
+    if not (text and text.isascii() and text.isprintable()):
+        raise ValueError("not an id of Plaid's")
+    return text

@@ -5,47 +5,49 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from bankloom.core.errors import ExchangeInProgressError, InvalidRequestError
-from bankloom.models import Account, RunStatus, SyncRun, TransactionFilter, page_of_transactions
-from bankloom.routes import answers, shapes
+from bankloom.models import Account, TransactionFilter, page_of_transactions
+from bankloom.routes import answers, link_shapes, shapes
 from bankloom.routes.access import CallerDep, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
-from bankloom.services import link_item, open_link, request_run, show_run, sync_item
+from bankloom.services import link_item, open_link, request_run, show_run
 from bankloom.services.api_access import Caller
+from bankloom.services.open_link import OpenedLink
 from bankloom.services.runtime import Runtime
 
 router = APIRouter(prefix="/plaid", tags=["plaid"])
 
-WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
 TWIN_SECONDS_MAX = 25  # how long one of two calls with the same public token waits for the other
 TWIN_POLL_SECONDS = 0.1
-PAGE_LIMIT_MAX = 500
 AMOUNT_DIGITS_MAX = 38  # more than any money has, and far from what a database number can't hold
 
 Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_DIGITS_MAX)]
 
 
 @router.post(
-    "/link-token", response_model=shapes.LinkTokenAnswer, responses=shapes.errors(404, 502)
+    "/link-token", response_model=link_shapes.LinkTokenAnswer, responses=shapes.errors(404, 502)
 )
 async def create_link_token(
-    body: shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep, threads: ThreadsDep
-) -> dict[str, str]:
+    body: link_shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep, threads: ThreadsDep
+) -> dict[str, Any]:
     """Make one link token for every product asked for."""
-    return {"link_token": await threads.call_plaid(_create_link_token, runtime, caller, body)}
+    opened = await threads.call_plaid(_create_link_token, runtime, caller, body)
+    return opened._asdict()
 
 
-def _create_link_token(runtime: Runtime, caller: Caller, body: shapes.LinkTokenRequest) -> str:
+def _create_link_token(
+    runtime: Runtime, caller: Caller, body: link_shapes.LinkTokenRequest
+) -> OpenedLink:
     with runtime.database.session() as session:
         caller.person(session, body.user_id)
-    return open_link.create_link_token(runtime, body.user_id, body.products)
+    return open_link.create_link_token(runtime, body.user_id, body.products, hosted=body.hosted)
 
 
 @router.post(
@@ -106,11 +108,13 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     min_amount: Amount = None,
     max_amount: Amount = None,
     q: shapes.Text | None = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT_MAX)] = 100,
+    limit: shapes.PageLimit = 100,
     cursor: shapes.Text | None = None,
 ) -> JsonAnswer:
     """List transactions, newest first; dates and amounts are inclusive, `q` searches the names."""
-    after = answers.read_page_cursor(cursor) if cursor else None
+    after = (
+        answers.read_page_cursor(cursor, date.fromisoformat, answers.plaid_id) if cursor else None
+    )
     with runtime.database.session() as session:
         wanted = TransactionFilter(
             user_id=caller.scope(session, user_id),
@@ -130,7 +134,9 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     return JsonAnswer(
         {
             "transactions": [answers.transaction_json(row) for row in page],
-            "next_cursor": answers.page_cursor_after(page[-1][0]) if more else None,
+            "next_cursor": answers.page_cursor(page[-1][0].date, page[-1][0].transaction_id)
+            if more
+            else None,
         }
     )
 
@@ -139,28 +145,8 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
 async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
     """Ask for a run of the Item and wait for it: 202 where it has not ended within 25 s."""
     run_id = await asyncio.to_thread(_request_run, runtime, caller, body)
-    run = await show_run.wait_for_run(runtime, run_id, WAIT_SECONDS_MAX if body.wait else 0)
-    status = run.status if show_run.has_ended(run) else RunStatus.QUEUED
-    begins_at = await asyncio.to_thread(show_run.begins_at, runtime, run)
-    return JsonAnswer(_sync_answer(run, status, begins_at), _HTTP_STATUS.get(status, 502))
-
-
-_HTTP_STATUS: dict[str, int] = {
-    RunStatus.SYNCED: 200,
-    RunStatus.UP_TO_DATE: 200,
-    RunStatus.NOT_READY: 200,
-    RunStatus.QUEUED: 202,
-    RunStatus.NEEDS_RELINK: 409,
-}
-
-
-@router.get("/runs/{run_id}", response_model=shapes.RunAnswer, responses=shapes.errors(404))
-def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
-    """Tell how a run stands or ended; one that was superseded answers as its successor."""
-    run = show_run.run_now(runtime, run_id)
-    with runtime.database.session() as session:
-        caller.item(session, run.item_id, None)
-    return JsonAnswer(answers.run_json(run))
+    seconds = show_run.WAIT_SECONDS_MAX if body.wait else 0
+    return answers.sync_answer(await show_run.wait_for_run(runtime, run_id, seconds))
 
 
 def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> uuid.UUID:
@@ -169,18 +155,6 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     token_hash = runtime.keyring.hash(body.access_token) if body.access_token else None
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
-        return sync_item.request(
+        return request_run.request(
             session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
         )
-
-
-def _sync_answer(run: SyncRun, status: str, begins_at: datetime | None) -> dict[str, Any]:
-    told = status if status in _HTTP_STATUS else RunStatus.FAILED
-    return {
-        "transactions_synced": run.transactions_synced,
-        "status": told,
-        "run_id": run.id,
-        "run_url": f"/plaid/runs/{run.id}",
-        "next_try_at": begins_at,
-        "error": answers.run_error_json(run),
-    }

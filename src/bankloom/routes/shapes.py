@@ -61,6 +61,7 @@ def _is_iso_day(value: object) -> object:
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Day = Annotated[date, BeforeValidator(_is_iso_day)]
 UserFilter = Annotated[Text | None, Query(description="Your id of the person; `*` for everyone.")]
+PageLimit = Annotated[int, Query(ge=1, le=500)]
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 
 
@@ -68,21 +69,6 @@ class Request(BaseModel):
     """A request body: exact types, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class LinkTokenRequest(Request):
-    """Open Link for a person."""
-
-    user_id: UserId = Field(description="Your own id of the person; any text.")
-    products: list[Text] = Field(
-        ["transactions"], max_length=32, description="What Link is to ask consent for."
-    )
-
-
-class LinkTokenAnswer(BaseModel):
-    """Give it to Link in the browser; valid for four hours."""
-
-    link_token: str
 
 
 class ExchangeRequest(Request):
@@ -133,49 +119,6 @@ class SyncAnswer(BaseModel):
         None, description="When a queued run may begin, where Plaid is not to be asked before."
     )
     error: RunError | None = None
-
-
-class RunAnswer(BaseModel):
-    """A sync run of an Item."""
-
-    run_id: uuid.UUID
-    item_id: str
-    status: str
-    trigger: str
-    transactions_synced: int
-    added: int
-    modified: int
-    removed: int
-    pages: int
-    requested_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: RunError | None = None
-
-
-class ProductAnswer(BaseModel):
-    """A product tag. `next_try_at` null: only a person or a webhook makes it due again."""
-
-    product: str
-    state: Literal["requested", "syncing", "ready", "consent needed", "not supported", "failing"]
-    update_status: str | None = Field(description="Plaid's `transactions_update_status`.")
-    last_try_at: datetime | None
-    last_success_at: datetime | None
-    next_try_at: datetime | None
-    error: RunError | None
-
-
-class ItemAnswer(BaseModel):
-    """One login at one institution."""
-
-    item_id: str
-    user_id: str
-    institution_id: str | None
-    institution: str | None
-    error_code: str | None = Field(description="Plaid's code where the person must act.")
-    consent_expires_at: datetime | None
-    created_at: datetime
-    products: list[ProductAnswer]
 
 
 class AccountAnswer(BaseModel):

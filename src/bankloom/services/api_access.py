@@ -27,6 +27,11 @@ class Caller:
 
     user_id: uuid.UUID | None = None
 
+    def require_everyone(self) -> None:
+        """Refuse a key that reaches one user only. Errors: `NotFoundError`."""
+        if self.user_id is not None:
+            raise NotFoundError("This tells of everyone, and this key reaches one user only.")
+
     def scope(self, session: Session, asked: str | None) -> uuid.UUID | None:
         """Return the user that a list is confined to; None for everyone.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,17 +14,19 @@ from bankloom.core import clock
 from bankloom.core.errors import (
     BankloomError,
     DatabaseLostError,
+    DuplicateItemError,
     PlaidRefusedError,
     PlaidUnreachableError,
     UnknownPublicTokenError,
 )
 from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
-from bankloom.services import sync_item
-from bankloom.services.find_linker import refuse_duplicate
-from bankloom.services.store_item import add_tag, put_item, put_what_link_told
+from bankloom.services import request_run
+from bankloom.services.find_linker import find_duplicate
+from bankloom.services.store_item import add_tag, products_of, put_item, put_what_link_told
 
 if TYPE_CHECKING:
     import uuid
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -34,6 +37,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_MARGIN_SECONDS = 15
+
+
+class OnDuplicate(enum.Enum):
+    """What to do about accounts that the person has linked already."""
+
+    REFUSE = "tell the caller"
+    HOLD = "keep the token for a person's decision: no caller is there to be told"
+    LINK = "link them a second time"
 
 
 class Linked(NamedTuple):
@@ -57,7 +68,7 @@ class Exchange:
     public_token: str
     product: str
     linker: Linker
-    allow_duplicate: bool = False
+    on_duplicate: OnDuplicate = OnDuplicate.REFUSE
 
     @property
     def token_hash(self) -> str:
@@ -65,14 +76,13 @@ class Exchange:
         return self.runtime.keyring.hash(self.public_token)
 
     def claim(self) -> int | None:
-        """Commit the claim; return which attempt this is, or None where another call holds it.
+        """Commit the claim; return which attempt this is, or None where the token is not ours to spend.
 
-        Errors: `DuplicateItemError`, and nothing was claimed. Later attempts do not look for one:
+        That is: another call holds the claim, or the token is held for a decision. Errors:
+        `DuplicateItemError`, and nothing was claimed. Later attempts do not look for a duplicate:
         an earlier one may have spent the token. Looking under the claim, it can't be a twin's.
         """
         at = clock.now()
-        plaid = self.runtime.settings.plaid
-        call_seconds = plaid.connect_timeout_seconds + plaid.read_timeout_seconds
         with self.runtime.database.session() as session:
             claim = ExchangeClaim(
                 public_token_hash=self.token_hash,
@@ -81,12 +91,19 @@ class Exchange:
                 link_session_id=self.linker.session_id,
                 world=str(self.runtime.plaid.world),
                 product=self.product,
-                lease_until=at + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS),
+                lease_until=lease_until(self.runtime, at),
             )
-            attempt = ExchangeClaim.take(session, claim, at)
-            if attempt == 1 and not self.allow_duplicate:
-                refuse_duplicate(session, self.linker)
-            return attempt
+            insists = self.on_duplicate is OnDuplicate.LINK
+            attempt = ExchangeClaim.take(session, claim, at, even_held=insists)
+            looks = attempt == 1 and not insists
+            duplicate_of = find_duplicate(session, self.linker) if looks else None
+            if duplicate_of is None:
+                return attempt
+            if self.on_duplicate is OnDuplicate.REFUSE:
+                raise DuplicateItemError(duplicate_of)
+            ExchangeClaim.hold(session, self.token_hash, duplicate_of)
+        log.warning("Item %s has these accounts already: a decision is waited for", duplicate_of)
+        return None
 
     def release(self, attempt: int) -> None:
         """Give the claim back: nothing was spent, and nothing is left of this call."""
@@ -100,11 +117,12 @@ class Exchange:
         """Exchange at Plaid and commit the sealed access token before anything else can fail."""
         try:
             told = self.runtime.plaid.public_token_exchange(self.public_token)
-        except PlaidUnreachableError as error:
-            self._settle_silence(attempt, error)
-            raise
         except PlaidRefusedError as error:
             raise self._settle_refusal(attempt, error) from error
+        except BankloomError as error:
+            was_sent = isinstance(error, PlaidUnreachableError) and error.was_sent
+            self._settle_silence(attempt, was_sent=was_sent)
+            raise
         try:
             with self.runtime.database.session() as session:
                 self._store(session, told)
@@ -119,9 +137,9 @@ class Exchange:
         """Return whose it is, by name: a refused call may have forgotten the id known before."""
         return User.get_or_create(session, self.linker.user_name).id
 
-    def _settle_silence(self, attempt: int, error: PlaidUnreachableError) -> None:
+    def _settle_silence(self, attempt: int, *, was_sent: bool) -> None:
         """Plaid may or may not have spent the token, unless the request never reached it."""
-        if attempt == 1 and not error.was_sent:
+        if attempt == 1 and not was_sent:
             self.release(attempt)
             return
         with self.runtime.database.session() as session:
@@ -141,25 +159,26 @@ class Exchange:
         return UnknownPublicTokenError(**error.details) if token_is_void else error
 
     def _store(self, session: Session, told: TokenExchanged) -> None:
-        """Store the Item with its sealed token, its first tag, and the request for its first run."""
+        """Store the Item with its sealed token, its first tags, and the request for its first run."""
         put_item(self.runtime, session, self._user_id(session), told)
         if self.linker.result:
             put_what_link_told(session, told.item_id, self.linker.result)
-        ExchangeClaim.settle(session, self.token_hash, told.item_id, clock.now())
-        if self.linker.session_id:
-            LinkSession.note_exchange(session, self.linker.session_id, clock.now())
-        add_tag(session, told.item_id, self.product, self.linker.session_id)
-        sync_item.request(session, told.item_id, "exchange")
+        at, link_id = clock.now(), self.linker.session_id
+        ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
+        if link_id:
+            LinkSession.note_exchange(session, link_id, told.item_id, at)
+        for product in products_of(session, self.product, link_id):
+            add_tag(session, told.item_id, product, link_id)
+        request_run.request(session, told.item_id, "exchange")
 
     def _compensate(self, attempt: int, told: TokenExchanged, error: Exception) -> None:
-        """Undo at Plaid what could not be stored, once a fresh connection proves that it was not.
+        """Undo at Plaid what could not be stored, once another connection proves that it was not.
 
         A connection lost at COMMIT may have committed, or may still be about to: locking the
         claim waits for that. Where the database can't be asked, or the Item is one that we held
         before, the claim stays and is tried again later. Errors: `DatabaseLostError`, unless it
         was stored.
         """
-        self.runtime.database.engine.dispose()
         try:
             with self.runtime.database.session() as session:
                 state = ExchangeClaim.lock(session, self.token_hash)
@@ -175,6 +194,13 @@ class Exchange:
         raise DatabaseLostError(
             "The Item could not be stored, so it was removed at Plaid again. Open Link once more."
         ) from error
+
+
+def lease_until(runtime: Runtime, at: datetime) -> datetime:
+    """Return until when a call to Plaid that begins now may last, with a margin to write its answer."""
+    plaid = runtime.settings.plaid
+    call_seconds = plaid.connect_timeout_seconds + plaid.read_timeout_seconds
+    return at + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS)
 
 
 def report_possible_orphan(session: Session, token_hash: str, attempt: int) -> None:

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bankloom.core.errors import (
-    DuplicateItemError,
     PlaidRefusedError,
     UnknownLinkTokenError,
     UnknownPublicTokenError,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.models import World
-    from bankloom.services.plaid_messages import ItemAddResult
+    from bankloom.services.plaid_messages import ItemAddResult, LinkTokenInfo
     from bankloom.services.runtime import Runtime
 
 SESSIONS_ASKED_MAX = 50
@@ -63,7 +62,8 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
 
     Where the caller named the user, that stands even if no session is found (a token of
     `/sandbox/public_token/create` has none), but not against a session of someone else. Errors:
-    `UserUnknownError`, `UnknownPublicTokenError`; nothing was spent.
+    `UserUnknownError`, `UnknownPublicTokenError` (also for a token of update mode); nothing was
+    spent.
     """
     user_id, session_id = (named.user_id, named.session_id) if named else (None, None)
     with runtime.database.session() as session:
@@ -77,6 +77,8 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
     for (link, user_name), result in _asked(runtime, links, public_token):
         if result and named and named.user_name != user_name:
             raise UnknownPublicTokenError
+        if result and link.item_id:
+            raise _of_update_mode(link.item_id)
         if result:
             return Linker(user_name, link.user_id, link.id, result)
     if named is None:
@@ -85,6 +87,14 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
             "the call with the link_token or the user_id it was made for. Nothing was exchanged."
         )
     return named
+
+
+def _of_update_mode(item_id: str) -> UnknownPublicTokenError:
+    return UnknownPublicTokenError(
+        "This public token comes from update mode, which changes no access token: there is nothing "
+        f"to exchange. Call POST /plaid/items/{item_id}/repaired instead.",
+        item_id=item_id,
+    )
 
 
 def _asked(
@@ -102,31 +112,33 @@ def _result(
     runtime: Runtime, public_token: str, row: Row[LinkSession, str]
 ) -> ItemAddResult | None:
     """Return what a link token's sessions tell of this public token; None if they don't."""
-    link, _ = row
+    told = ask(runtime, row[0])
+    results = told.item_add_results() if told else []
+    return next((added for added in results if added.public_token == public_token), None)
+
+
+def ask(runtime: Runtime, link: LinkSession) -> LinkTokenInfo | None:
+    """Ask Plaid what came of a link token; None where it has forgotten that."""
+    link_token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
     try:
-        link_token = runtime.keyring.open(link.link_token_sealed or "", str(link.user_id))
-        told = runtime.plaid.link_token_get(link_token)
+        return runtime.plaid.link_token_get(link_token)
     except PlaidRefusedError as error:
         if error.error_code != "INVALID_LINK_TOKEN":
             raise
-        return None  # Plaid has forgotten that session; another may know
-    matching = (added for added in told.item_add_results() if added.public_token == public_token)
-    return next(matching, None)
+        return None
 
 
-def refuse_duplicate(session: Session, linker: Linker) -> None:
-    """Refuse accounts that this person has linked already. Errors: `DuplicateItemError`.
+def find_duplicate(session: Session, linker: Linker) -> str | None:
+    """Return the Item in which this person has linked one of the accounts already, or None.
 
     Plaid's advice: compare institution, name and mask before the exchange
     (plaid.com/docs/link/duplicate-items).
     """
     institution = linker.result.institution if linker.result else None
     if linker.result is None or linker.user_id is None or institution is None:
-        return
+        return None
     stored = Account.names_and_masks(
         session, linker.user_id, institution.institution_id or "", except_in=GONE
     )
     linked = {(account.name, account.mask) for account in linker.result.accounts}
-    for item_id, name, mask in stored:
-        if (name, mask) in linked:
-            raise DuplicateItemError(item_id)
+    return next((item_id for item_id, name, mask in stored if (name, mask) in linked), None)

@@ -32,6 +32,16 @@ def a_worker_lives(session: Session, silent_seconds: float) -> bool:
     return bool(session.execute(alive, {"silent_seconds": silent_seconds}).scalar_one())
 
 
+def tally(session: Session) -> dict[tuple[str, ...], float]:
+    """Count the jobs that wait and those that run, by queue and state; what has ended is deleted."""
+    counted = text(
+        "SELECT queue_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2"
+    )
+    queues = (ITEMS_QUEUE, TICKS_QUEUE, EXCHANGES_QUEUE)
+    none = {(queue, state): 0.0 for queue in queues for state in ("todo", "doing")}
+    return none | {(queue, state): number for queue, state, number in session.execute(counted)}
+
+
 def end_lost(session: Session, job_id: int | None) -> bool:
     """End a job whose worker can't, in this session's commit; say whether it was still to be ended.
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
-from bankloom.core.errors import ExchangeInProgressError, UnknownPublicTokenError
+from bankloom.core.errors import (
+    DuplicateItemError,
+    ExchangeInProgressError,
+    UnknownPublicTokenError,
+)
 from bankloom.models import ClaimState, ExchangeClaim, Item
-from bankloom.services.exchange_token import Exchange, Linked
+from bankloom.services.exchange_token import Exchange, Linked, OnDuplicate
 from bankloom.services.find_linker import Linker, find_linker, named_linker
 from bankloom.services.open_link import check_products
 from bankloom.services.store_item import add_tag
@@ -39,13 +43,12 @@ def exchange(runtime: Runtime, asked: ExchangeRequest) -> Linked:
     with runtime.database.session() as session:
         world = runtime.plaid.world
         named = named_linker(session, world, asked.user_name, link_token_hash)
-    answer = _answer_from_record(runtime, token_hash, asked.product, named)
+    answer = _answer_from_record(runtime, token_hash, asked, named)
     if answer:
         return answer
     linker = find_linker(runtime, asked.public_token, named)
-    wanted = Exchange(
-        runtime, asked.public_token, asked.product, linker, allow_duplicate=asked.allow_duplicate
-    )
+    on_duplicate = OnDuplicate.LINK if asked.allow_duplicate else OnDuplicate.REFUSE
+    wanted = Exchange(runtime, asked.public_token, asked.product, linker, on_duplicate)
     attempt = wanted.claim()
     if attempt is None:
         raise ExchangeInProgressError
@@ -53,12 +56,13 @@ def exchange(runtime: Runtime, asked: ExchangeRequest) -> Linked:
 
 
 def _answer_from_record(
-    runtime: Runtime, token_hash: str, product: str, named: Linker | None
+    runtime: Runtime, token_hash: str, asked: ExchangeRequest, named: Linker | None
 ) -> Linked | None:
     """Answer from our own record of this token, and add the product's tag.
 
-    Returns None where there is no record, or one that a crash left for anyone to take up. Errors:
-    `UnknownPublicTokenError` for another person and after 30 minutes; `ExchangeInProgressError`.
+    Returns None where there is no record, or one that a crash left for anyone to take up, or one
+    that is held for a decision, which the call makes. Errors: `UnknownPublicTokenError` for another
+    person and after 30 minutes; `ExchangeInProgressError`; `DuplicateItemError`.
     """
     with runtime.database.session() as session:
         found = ExchangeClaim.find(session, token_hash)
@@ -71,9 +75,13 @@ def _answer_from_record(
             if claim.lease_until > clock.now():
                 raise ExchangeInProgressError
             return None
+        if claim.state == ClaimState.HELD:
+            if asked.allow_duplicate:
+                return None
+            raise DuplicateItemError(claim.duplicate_of or "")
         item = Item.find(session, claim.item_id or "")
         if item is None or not claim.answers(clock.now()):
             raise UnknownPublicTokenError
-        add_tag(session, item.item_id, product, claim.link_session_id)
+        add_tag(session, item.item_id, asked.product, claim.link_session_id)
         access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
-        return Linked(access_token, item.item_id, product)
+        return Linked(access_token, item.item_id, asked.product)

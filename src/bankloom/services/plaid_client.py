@@ -23,6 +23,7 @@ from plaid.model.item_remove_request import ItemRemoveRequest
 from plaid.model.item_webhook_update_request import ItemWebhookUpdateRequest
 from plaid.model.link_token_create_request import LinkTokenCreateRequest
 from plaid.model.link_token_get_request import LinkTokenGetRequest
+from plaid.model.transactions_refresh_request import TransactionsRefreshRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
@@ -49,6 +50,10 @@ KEY_SECONDS_MAX = 4.0
 CONNECTIONS = 64
 DAYS_REQUESTED = 730
 """The most history there is; it can't be raised later (spec `LinkTokenTransactions`)."""
+
+HOSTED_LINK_SECONDS = 24 * 3600
+"""How long a hosted URL is good for: an e-mail may be read the next morning. Plaid's default is 30
+minutes (spec `HostedLinkURLLifetimeSeconds`)."""
 
 Message = TypeVar("Message")
 
@@ -88,24 +93,23 @@ class PlaidClient:
         self._api_client.close()
 
     def link_token_create(
-        self, client_user_id: str, products: list[str], consented: list[str], webhook: str | None
+        self, client_user_id: str, wanted: dict[str, Any], *, hosted: bool
     ) -> messages.LinkTokenCreated:
-        """Ask for a link token for a new Item. See plaid.com/docs/api/link/#linktokencreate."""
+        """Ask for a link token; `wanted` are the fields that say what for, None where left out.
+
+        Hosted Link sees to the way back from an OAuth bank by itself. See
+        plaid.com/docs/api/link/#linktokencreate.
+        """
         settings = self._settings
-        wanted: dict[str, Any] = {
+        common = {
             "client_name": settings.client_name,
             "language": settings.language,
             "country_codes": settings.country_codes,
             "user": {"client_user_id": client_user_id},
-            "products": products,
-            "additional_consented_products": consented or None,
-            "transactions": {"days_requested": DAYS_REQUESTED}
-            if "transactions" in products
-            else None,
-            "webhook": webhook,
-            "redirect_uri": settings.redirect_uri,
+            "redirect_uri": None if hosted else settings.redirect_uri,
+            "hosted_link": {"url_lifetime_seconds": HOSTED_LINK_SECONDS} if hosted else None,
         }
-        body = _request(LinkTokenCreateRequest, wanted)
+        body = _request(LinkTokenCreateRequest, common | wanted)
         return self._call(self._api.link_token_create, body, messages.LinkTokenCreated)
 
     def link_token_get(self, link_token: str) -> messages.LinkTokenInfo:
@@ -170,6 +174,11 @@ class PlaidClient:
             options=options,
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage, while_waiting)
+
+    def transactions_refresh(self, access_token: str) -> str | None:
+        """Have Plaid ask the bank again, which is billed; return Plaid's request id."""
+        body = TransactionsRefreshRequest(access_token=access_token)
+        return self._call(self._api.transactions_refresh, body, messages.Accepted).request_id
 
     def webhook_verification_key_get(self, kid: str) -> Jwk:
         """Return a public key that Plaid signs webhooks with, or signed them with once."""

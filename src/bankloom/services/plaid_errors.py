@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 
+import urllib3
+
 from bankloom.core.errors import (
     BankloomError,
     ConfigurationError,
@@ -75,6 +77,8 @@ _BY_CODE = {
 FOR_THE_PERSON = frozenset({Remedy.RELINK, Remedy.CONSENT_NEEDED})
 """What only the person can mend, at Link."""
 
+CODES_FOR_THE_PERSON = frozenset(code for code, what in _BY_CODE.items() if what in FOR_THE_PERSON)
+
 _NEEDS_A_PERSON = (RebuildTooLargeError, ConfigurationError, WorldMismatchError)
 
 
@@ -117,6 +121,15 @@ def remedy_of_pull(error: PlaidRefusedError, cursor: str) -> Remedy:
     what = remedy(error)
     is_cursors_fault = cursor != "" and error.error_code == "INVALID_FIELD"
     return Remedy.REBUILD if is_cursors_fault and what is Remedy.PERMANENT else what
+
+
+def outcome(error: BankloomError) -> str:
+    """Name how a call to Plaid failed, by one of few words: whoever answers may make up others."""
+    if not isinstance(error, PlaidRefusedError):
+        silent = getattr(error.__cause__, "reason", error.__cause__)
+        return "timeout" if isinstance(silent, urllib3.exceptions.TimeoutError) else "no answer"
+    known = (name for name in (error.error_code, error.error_type) if name in _BY_CODE | _BY_TYPE)
+    return next(known, "other error")
 
 
 def _names_cursor(error: PlaidRefusedError) -> bool:

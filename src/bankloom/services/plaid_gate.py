@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from bankloom.core.errors import BankloomError
+from bankloom.services import plaid_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,24 +49,25 @@ def open_gate(
     return send()
 
 
-def observed(gate: Gate, observe: Callable[[str, str], None]) -> Gate:
-    """Return a gate that tells of every call sent through it: its endpoint, and how it ended.
+def observed(gate: Gate, observe: Callable[[str, str, float], None]) -> Gate:
+    """Return a gate that tells of every call sent through it: endpoint, outcome and seconds.
 
-    That is `ok`, the code of Plaid's error, or one of ours, `plaid_unreachable`. A call that the
-    gate turned away was not sent.
+    The outcome is `ok` or one of `plaid_errors.outcome`. A call that the gate turned away was not
+    sent, and how long it waited at the gate is not Plaid's doing.
     """
 
     def pass_observed(
         call: Call, send: Callable[[], Message], while_waiting: Callable[[], None] | None = None
     ) -> Message:
         def send_observed() -> Message:
+            started, outcome = time.monotonic(), "ok"
             try:
-                answer = send()
+                return send()
             except BankloomError as error:
-                observe(call.endpoint, getattr(error, "error_code", error.code))
+                outcome = plaid_errors.outcome(error)
                 raise
-            observe(call.endpoint, "ok")
-            return answer
+            finally:
+                observe(call.endpoint, outcome, time.monotonic() - started)
 
         return gate(call, send_observed, while_waiting)
 

@@ -29,6 +29,7 @@ class LinkTokenCreated(Struct):
 
     link_token: str
     expiration: dt.datetime
+    hosted_link_url: str | None = None
 
 
 class LinkInstitution(Struct):
@@ -63,9 +64,25 @@ class LinkResults(Struct):
 
 
 class LinkSessionInfo(Struct):
-    """Spec `LinkTokenGetSessionsResponse`."""
+    """Spec `LinkTokenGetSessionsResponse`: one passage of a person through Link."""
 
+    finished_at: dt.datetime | None = None
+    exit: dict[str, object] | None = None
     results: LinkResults | None = None
+
+    def item_add_results(self) -> list[ItemAddResult]:
+        """Return what was linked in it."""
+        return (self.results.item_add_results or []) if self.results else []
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the person left before the end of Link."""
+        return self.exit is not None and not self.item_add_results()
+
+    @property
+    def got_through(self) -> bool:
+        """Whether the person came to the end of Link."""
+        return self.finished_at is not None and not self.has_left
 
 
 class LinkTokenInfo(Struct):
@@ -75,8 +92,24 @@ class LinkTokenInfo(Struct):
 
     def item_add_results(self) -> list[ItemAddResult]:
         """Return what was linked in every session of this link token."""
-        results = [session.results for session in self.link_sessions or ()]
-        return [added for result in results if result for added in result.item_add_results or ()]
+        return [added for each in self.link_sessions or () for added in each.item_add_results()]
+
+    @property
+    def got_through(self) -> bool:
+        """Whether the person came to the end of Link in one of the sessions."""
+        return any(session.got_through for session in self.link_sessions or ())
+
+    @property
+    def left_at(self) -> dt.datetime | None:
+        """When the person last left before the end, or None."""
+        sessions = self.link_sessions or ()
+        left = [each.finished_at for each in sessions if each.finished_at and each.has_left]
+        return max(left, default=None)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the person is in Link now, as far as Plaid knows."""
+        return any(session.finished_at is None for session in self.link_sessions or ())
 
 
 class TokenExchanged(Struct):
@@ -235,3 +268,9 @@ class WebhookKeyInfo(Struct):
     """Spec `WebhookVerificationKeyGetResponse`."""
 
     key: Jwk
+
+
+class Accepted(Struct):
+    """Spec `TransactionsRefreshResponse`: nothing but that it was taken."""
+
+    request_id: str | None = None

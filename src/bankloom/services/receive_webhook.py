@@ -16,7 +16,7 @@ from bankloom.core.errors import (
 )
 from bankloom.core.signatures import UnbelievedError, Verdict
 from bankloom.models import SelfTestKey, WebhookDelivery
-from bankloom.services import webhook_actions, webhook_bodies
+from bankloom.services import counted, webhook_actions, webhook_bodies
 from bankloom.services.webhook_actions import WAITS_FOR_ITEM
 from bankloom.services.webhook_keys import FoundKey, WebhookKeys
 from bankloom.services.webhook_refusals import Refusals
@@ -86,7 +86,8 @@ class Intake:
             text, webhook = webhook_bodies.read(received.body)
             if _is_self_test(claim.kid) and webhook.webhook_type != SELF_TEST_TYPE:
                 raise UnbelievedError(Verdict.SELF_TEST_ONLY, claim.kid)
-        _store(self._runtime, claim, text, webhook)
+        is_new = _store(self._runtime, claim, text, webhook)
+        counted.delivered(self._runtime.counts, is_new=is_new)
 
     @contextmanager
     def _refusing(self, received: Received) -> Iterator[None]:
@@ -131,7 +132,8 @@ def _is_self_test(kid: str) -> bool:
     return kid.startswith(SELF_TEST_KID)
 
 
-def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> None:
+def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
+    """Store the delivery and queue its work; say whether it is new."""
     at = clock.now()
     ours = runtime.plaid.world
     with runtime.database.session() as session:
@@ -149,7 +151,8 @@ def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> None:
             **planned.stamps(at),
         )
         if new is None:
-            return
+            return False
         webhook_actions.do(session, planned, webhook.item_id)
         if planned.outcome == WAITS_FOR_ITEM and webhook.item_id:
             webhook_actions.replay_waiting(session, ours, webhook.item_id)
+    return True

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bankloom.core import data_dir
+from bankloom.core.counting import Counts
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
-from bankloom.services import rate_limits
+from bankloom.services import counted, rate_limits
 from bankloom.services.plaid_budget import Budget
 from bankloom.services.plaid_client import PlaidClient
+from bankloom.services.plaid_gate import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy.orm import Session
@@ -35,6 +38,7 @@ class Runtime:
     keyring: Keyring
     plaid: PlaidClient
     budget: Budget
+    counts: Counts
 
     @classmethod
     def open(
@@ -48,17 +52,19 @@ class Runtime:
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
         limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
+        counts = Counts()
         database = Database.open(settings)
         try:
             budget = Budget(database, limits)
-            plaid = PlaidClient(settings.plaid, budget)
+            count_call = partial(counted.plaid_called, counts)
+            plaid = PlaidClient(settings.plaid, observed(budget, count_call))
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
         except BaseException:
             database.close()
             raise
-        return cls(settings, database, keyring, plaid, budget)
+        return cls(settings, database, keyring, plaid, budget, counts)
 
     def close(self) -> None:
         """Give everything back."""
@@ -89,18 +95,25 @@ def open_keyring(settings: Settings, session: Session) -> Keyring:
     old tokens would lose every bank.
     """
     sealed = Item.any_sealed(session)
-    keyring = _keyring_of(settings, may_create=sealed is None)
-    if sealed is not None:
-        item_id, token = sealed
-        try:
+    return keyring_for(settings, [sealed] if sealed else [])
+
+
+def keyring_for(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Keyring:
+    """Return the keyring of the settings, which opens these tokens, given as (item_id, sealed).
+
+    Errors: as `open_keyring`.
+    """
+    keyring = _keyring_of(settings, may_create=not sealed)
+    try:
+        for item_id, token in sealed:
             keyring.open(token, item_id)
-        except SealBrokenError as error:
-            raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
+    except SealBrokenError as error:
+        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
     return keyring
 
 
 _KEYS_DO_NOT_FIT = (
-    "The keyring does not open the access tokens in this database. Give back the keys that they "
+    "The keyring does not open the access tokens of this database. Give back the keys that they "
     "were sealed with, as BANKLOOM_ENCRYPTION_KEYS or as the file 'keyring' of BANKLOOM_DATA_DIR, "
     "from a backup. Nothing was changed."
 )

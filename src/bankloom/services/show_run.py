@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 
     from bankloom.services.runtime import Runtime
 
+WAIT_SECONDS_MAX = 25  # shorter than the 30 s after which common proxies give up
 FIRST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.5
+
+
+class Standing(NamedTuple):
+    """A run, and when it may begin if Plaid is not to be asked about its Item before."""
+
+    run: SyncRun
+    begins_at: datetime | None
 
 
 def run_now(runtime: Runtime, run_id: uuid.UUID) -> SyncRun:
@@ -28,26 +36,27 @@ def run_now(runtime: Runtime, run_id: uuid.UUID) -> SyncRun:
     return run
 
 
-async def wait_for_run(runtime: Runtime, run_id: uuid.UUID, seconds_max: float) -> SyncRun:
-    """Return the run once it has ended or is known to begin later, or as it stands in the end."""
+async def wait_for_run(runtime: Runtime, run_id: uuid.UUID, seconds_max: float) -> Standing:
+    """Return how the run stands once it has ended or is known to begin later, or in the end."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds_max
     pause = FIRST_POLL_SECONDS
     while True:
-        run = await asyncio.to_thread(run_now, runtime, run_id)
+        standing = await asyncio.to_thread(standing_now, runtime, run_id)
         left = deadline - loop.time()
-        if has_ended(run) or left <= 0:
-            return run
-        if await asyncio.to_thread(begins_at, runtime, run):
-            return run
+        if has_ended(standing.run) or standing.begins_at or left <= 0:
+            return standing
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
-def begins_at(runtime: Runtime, run: SyncRun) -> datetime | None:
-    """Return when a queued run may begin whose Item Plaid is not to be asked about yet; else None."""
-    if run.status != RunStatus.QUEUED:
-        return None
+def standing_now(runtime: Runtime, run_id: uuid.UUID) -> Standing:
+    """Return how the run, or the one that took its place, stands. Errors: `NotFoundError`."""
+    run = run_now(runtime, run_id)
+    return Standing(run, _begins_at(runtime, run) if run.status == RunStatus.QUEUED else None)
+
+
+def _begins_at(runtime: Runtime, run: SyncRun) -> datetime | None:
     with runtime.database.session() as session:
         item = Item.find(session, run.item_id)
     until = item and item.cooling_until

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from bankloom.core.errors import UnknownPublicTokenError
 from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
-from bankloom.services import sync_item, webhook_actions
+from bankloom.services import request_run, webhook_actions
 from bankloom.services.sync_accounts import link_account_values
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
@@ -53,6 +54,12 @@ def put_what_link_told(session: Session, item_id: str, result: ItemAddResult) ->
         session.get_one(Item, item_id).institution_id = told.institution_id
 
 
+def products_of(session: Session, product: str, link_session_id: uuid.UUID | None) -> Sequence[str]:
+    """Return what an exchange is for: one product, or all of a session that nobody calls us from."""
+    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    return link.products if link and link.hosted else [product]
+
+
 def add_tag(
     session: Session, item_id: str, product: str, link_session_id: uuid.UUID | None
 ) -> None:
@@ -62,4 +69,4 @@ def add_tag(
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     is_new = ItemProduct.add(session, item_id, product, state, None)
     if is_new and consented:
-        sync_item.request(session, item_id, "exchange")
+        request_run.request(session, item_id, "exchange")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-from bankloom.core import clock
+from bankloom.core import clock, logs
 from bankloom.core.errors import BankloomError, DatabaseLostError, PlaidBusyError
 from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
 from bankloom.services import (
+    counted,
     describe_item,
     fence,
     request_run,
@@ -38,9 +39,6 @@ REFUSED_WAIT = timedelta(hours=1)
 """How long an Item rests that this process may not touch; an operator has to mend the settings."""
 
 
-request = request_run.request
-
-
 def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> datetime | None:
     """Run the Item; return when it is due next, if it is.
 
@@ -53,12 +51,14 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
         return None
     if run is None:
         return None
-    try:
-        _run(run)
-    except (fence.SupersededError, fence.StoppedError):
-        _hand_over(run)
-    except PlaidBusyError as busy:
-        _cool(run, busy)
+    with logs.bound(run_id=run.id, item_id=item_id):
+        try:
+            _run(run)
+        except (fence.SupersededError, fence.StoppedError):
+            _hand_over(run)
+        except PlaidBusyError as busy:
+            _cool(run, busy)
+        counted.run_ended(run)
     return _next_due(runtime, item_id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,16 +110,19 @@ def _pages(run: Run, cursor: str) -> Iterator[SyncPage]:
     That waiting, for Plaid here and for the database there, is half the time of a first sync.
     """
     pull = run.runtime.plaid.transactions_sync
+    as_this_run = copy_context().run  # so that what is logged over there has the run's id
     with ThreadPoolExecutor(1, "next-page") as ahead:
         has_more = True
-        coming = ahead.submit(pull, run.access_token, cursor)
+        coming = ahead.submit(as_this_run, pull, run.access_token, cursor)
         while has_more:
             run.stop_if_asked()
             page = coming.result()
             if has_more := page.has_more:
                 _refuse_standing_still(cursor, page.next_cursor)
                 cursor = page.next_cursor
-                coming = ahead.submit(pull, run.access_token, cursor, run.stop_if_asked)
+                coming = ahead.submit(
+                    as_this_run, pull, run.access_token, cursor, run.stop_if_asked
+                )
             yield page
 
 

@@ -1,4 +1,4 @@
-"""The engine's tasks: an Item's run, the tick, and the exchanges that were cut off."""
+"""The engine's tasks: an Item's run, the tick, and the exchanges that nobody waits for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import procrastinate
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.services import finish_exchanges, jobs, sync_item, tick
+from bankloom.services import (
+    finish_exchanges,
+    jobs,
+    link_deliveries,
+    poll_sessions,
+    sync_item,
+    tick,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +60,15 @@ async def on_tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 
 
 
 def on_exchanges(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - as above
-    """Finish the exchanges that were cut off."""
-    finish_exchanges.now(runtime_of(context))
+    """Finish the exchanges that were cut off, and the Link sessions that nobody calls back for.
+
+    One that fails leaves the others to be done, and is tried again at the next turn.
+    """
+    for chore in (finish_exchanges.now, link_deliveries.now, poll_sessions.now):
+        try:
+            chore(runtime_of(context))
+        except Exception:
+            log.exception("A chore of the exchanges failed; the next turn tries it again")
 
 
 def wake_soon(

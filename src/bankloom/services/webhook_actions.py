@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, WebhookDelivery
-from bankloom.services import jobs, sync_item
+from bankloom.services import jobs, request_run
 from bankloom.services.webhook_bodies import Webhook
 from bankloom.services.webhook_table import Action, action_of, types_of
 
@@ -94,7 +94,7 @@ def do(session: Session, planned: Plan, item_id: str | None) -> None:
         jobs.exchanges_later(session)
     elif planned.action is not Action.STORE and item_id is not None:
         asks_item = planned.action is Action.ASK_ITEM
-        sync_item.request(session, item_id, TRIGGER, asks_item=asks_item)
+        request_run.request(session, item_id, TRIGGER, asks_item=asks_item)
 
 
 def replay_waiting(session: Session, ours: World, item_id: str) -> None:

@@ -58,6 +58,7 @@ class Refusals:
         self._tallies: dict[Verdict, _Tally] = {}
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     def note(self, refused: UnbelievedError, remote: str | None, body: bytes) -> None:
         """Count a refusal, and keep enough of it for an operator to see what came. Never blocks."""
@@ -75,17 +76,20 @@ class Refusals:
 
     def flush(self, *, again: bool = True) -> None:
         """Write the counts and samples since the last time; what can't be written is kept for the next."""
-        with self._lock:
-            tallies, self._tallies, self._timer = self._tallies, {}, None
-        try:
-            with self._database.session() as session:
-                for verdict, tally in sorted(tallies.items()):  # in one order, of many processes
-                    WebhookRefusal.add(
-                        session, verdict, tally.count, tally.last_at, list(tally.samples)
-                    )
-        except SQLAlchemyError as error:
-            log.warning("Refused deliveries are not counted yet: %s", type(error).__name__)
-            self._take_back(tallies, again=again)
+        with self._writing:
+            with self._lock:
+                tallies, self._tallies, self._timer = self._tallies, {}, None
+            try:
+                self._write(tallies)
+            except SQLAlchemyError as error:
+                log.warning("Refused webhooks are not counted yet: %s", type(error).__name__)
+                self._take_back(tallies, again=again)
+
+    def _write(self, tallies: dict[Verdict, _Tally]) -> None:
+        with self._database.session() as session:
+            for verdict, tally in sorted(tallies.items()):  # in one order, of many processes
+                samples = list(tally.samples)
+                WebhookRefusal.add(session, verdict, tally.count, tally.last_at, samples)
 
     def _take_back(self, tallies: dict[Verdict, _Tally], *, again: bool) -> None:
         with self._lock:

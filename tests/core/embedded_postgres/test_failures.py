@@ -12,11 +12,17 @@ import pytest
 from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
 
-def test_another_major_version_is_refused_untouched(data_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("major", "way_out"), [("17", "bankloom db upgrade"), ("19", "a newer one")]
+)
+def test_another_major_version_is_refused_untouched(
+    data_dir: Path, major: str, way_out: str
+) -> None:
     """Data of another PostgreSQL is neither opened nor changed, and the message says what to do."""
-    (data_dir / "cluster" / "PG_VERSION").write_text("17\n")
+    (data_dir / "cluster" / "PG_VERSION").write_text(f"{major}\n")
     before = contents(data_dir)
-    with pytest.raises(EmbeddedPostgresError, match=r"by PostgreSQL 17.*brings PostgreSQL 18") as e:
+    said = rf"by PostgreSQL {major}.*brings PostgreSQL 18.*{way_out}"
+    with pytest.raises(EmbeddedPostgresError, match=said) as e:
         EmbeddedPostgres(data_dir).start()
     assert e.value.code == "embedded_postgres_other_major"
     assert contents(data_dir) == before

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from platypus_bank.clock import iso
-from platypus_bank.control.door import Action, Knock
+from platypus_bank.control.door import Action, Knock, RefusedError
 from platypus_bank.records import Settings
 
 
@@ -62,12 +62,13 @@ def advance_clock(knock: Knock) -> dict[str, Any]:
 
 
 def reset(knock: Knock) -> dict[str, Any]:
-    """Forget everything: Items, tokens, settings, clock, faults, calls."""
+    """Forget everything: Items, tokens, settings, clock, faults, calls, webhooks."""
     service = knock.service
     service.world.reset(knock.read(Reset).seed)
     service.timekeeper.look_again()
     service.faults.clear()
     service.calls.clear()
+    service.rate_limits.clear()
     return health(knock)
 
 
@@ -75,6 +76,15 @@ def calls(knock: Knock) -> dict[str, Any]:
     """Return the last Plaid calls, newest last; ?path= and ?item_id= narrow them."""
     found = knock.service.calls.matching(knock.query.get("path"), knock.query.get("item_id"))
     return {"calls": found}
+
+
+def rates(knock: Knock) -> dict[str, Any]:
+    """Return the most Plaid calls in any window, by wall clock; ?path=, ?window_seconds= (60)."""
+    wanted, path = knock.query.get("window_seconds", "60"), knock.query.get("path")
+    if not wanted.replace(".", "", 1).isdecimal() or not float(wanted):
+        raise RefusedError("window_seconds must be a number above 0")
+    total, items = knock.service.calls.rates(path, float(wanted))
+    return {"path": path, "window_seconds": float(wanted), "total": total, "items": items}
 
 
 def forget_calls(knock: Knock) -> dict[str, Any]:
@@ -91,5 +101,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/clock/advance"): advance_clock,
     ("POST", "/reset"): reset,
     ("GET", "/calls"): calls,
+    ("GET", "/calls/rates"): rates,
     ("DELETE", "/calls"): forget_calls,
 }

@@ -10,8 +10,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-from platypus_bank.errors import ForcedError, InvalidField
+from platypus_bank.errors import InvalidField
 from platypus_bank.exact_json import decode
+from platypus_bank.forced_error import ForcedError
 from platypus_bank.seeds.blueprint import Account, Number, Transaction
 
 DEFAULT_BALANCE = 1000  # the documents name no default; ours

@@ -6,7 +6,8 @@ https://plaid.com/docs/sandbox/test-credentials/
 from datetime import date
 from random import Random
 
-from platypus_bank.errors import ForcedError, InvalidCredentials
+from platypus_bank.errors import InvalidCredentials
+from platypus_bank.forced_error import ForcedError
 from platypus_bank.seeds import custom, dynamic, user_good
 from platypus_bank.seeds.blueprint import Account
 

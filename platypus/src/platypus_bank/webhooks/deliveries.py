@@ -25,6 +25,7 @@ Forgery = Literal[
     "body_changed",
     "body_reencoded",
 ]
+OK = 200
 KEPT = 10_000  # settled deliveries that stay to be looked at
 
 
@@ -61,6 +62,12 @@ class Delivery(Struct, kw_only=True):
     forge: Forgery | None = None
     attempts: list[Attempt] = field(default_factory=list)
 
+    @property
+    def refused(self) -> bool:
+        """Tell whether the receiver answered the last try, and not with success."""
+        last = self.attempts[-1].status if self.attempts else None
+        return last not in (None, OK)
+
 
 class Deliveries:
     """Reads and writes the deliveries table."""
@@ -71,8 +78,8 @@ class Deliveries:
     def add(self, delivery: Delivery) -> Delivery:
         """Store a new delivery and return it with its number; old settled ones are forgotten."""
         made = self._sql.execute(
-            "INSERT INTO deliveries (state, due_at, after, item, url, tried_at, body)"
-            " VALUES (?, ?, ?, ?, ?, NULL, ?)",
+            "INSERT INTO deliveries (state, due_at, after, item, url, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             (*_place(delivery), delivery.item_id, delivery.url, encode(delivery)),
         )
         number = int(made.lastrowid or 0)
@@ -89,8 +96,8 @@ class Deliveries:
         """
         self._sql.execute(
             "UPDATE deliveries SET state = ?, due_at = ?, after = ?,"
-            " tried_at = COALESCE(?, tried_at), body = ? WHERE number = ?",
-            (*_place(delivery), tried_at, encode(delivery), delivery.number),
+            " tried_at = COALESCE(?, tried_at), refused = ?, body = ? WHERE number = ?",
+            (*_place(delivery), tried_at, delivery.refused, encode(delivery), delivery.number),
         )
 
     def find(self, number: int) -> Delivery | None:
@@ -127,13 +134,13 @@ class Deliveries:
         return list(_read(rows))[::-1]
 
     def tally(self, url: str, since: float) -> tuple[int, int]:
-        """Return how many webhooks were sent to a URL since an instant, and how many it took."""
-        sent, taken = self._sql.execute(
-            "SELECT count(*), COALESCE(sum(state = 'delivered'), 0) FROM deliveries"
+        """Return how many webhooks were sent to a URL since an instant, and how many it refused."""
+        sent, refused = self._sql.execute(
+            "SELECT count(*), COALESCE(sum(refused), 0) FROM deliveries"
             " WHERE url = ? AND tried_at >= ?",
             (url, since),
         ).fetchone()
-        return sent, taken
+        return sent, refused
 
     def counts(self) -> dict[str, int]:
         """Return how many deliveries are in each state."""

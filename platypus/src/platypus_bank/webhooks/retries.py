@@ -32,7 +32,7 @@ def plan(world: World, delivery: Delivery, retry_after_seconds: float | None) ->
         _give_up(delivery, "a forgery is sent once")
     elif delivery.due_at > delivery.ends_at:
         _give_up(delivery, "tried for 24 hours")
-    elif last.status is not None and _rejects_everything(world, delivery.url, now):
+    elif delivery.refused and _rejects_everything(world, delivery.url, now):
         _give_up(delivery, "the receiver rejected over 90 % of the webhooks of the last 24 hours")
 
 
@@ -43,8 +43,8 @@ def _give_up(delivery: Delivery, reason: str) -> None:
 def _rejects_everything(world: World, url: str, now: float) -> bool:
     if not world.charter.settings.give_up_on_rejecting_receivers:
         return False
-    sent, taken = world.deliveries.tally(url, now - LIFETIME_SECONDS)
-    return sent >= REJECTING_SENT_MIN and sent - taken > REJECTING_SHARE * sent
+    sent, refused = world.deliveries.tally(url, now - LIFETIME_SECONDS)
+    return sent >= REJECTING_SENT_MIN and refused > REJECTING_SHARE * sent
 
 
 def seconds_of(header: str | None, now: datetime | None = None) -> float | None:

@@ -9,14 +9,13 @@ import httpx
 
 from platypus_bank.clock import iso
 from platypus_bank.webhooks import retries
-from platypus_bank.webhooks.deliveries import Attempt, Delivery
+from platypus_bank.webhooks.deliveries import OK, Attempt, Delivery
 from platypus_bank.webhooks.forging import Sent, dress
 from platypus_bank.world import World
 
 _log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 32
 ANSWER_BYTES_MAX = 65_536  # as much of an answer is read, so that its connection can be used again
-OK = 200
 # The clock can only be advanced through us, which wakes the engine; this is for a machine that slept.
 NAP_SECONDS_MAX = 30.0
 HEADER = "Plaid-Verification"

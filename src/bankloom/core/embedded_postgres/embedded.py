@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 from bankloom.core.data_dir import unusable
-from bankloom.core.embedded_postgres import account, binaries, locks, service_role
+from bankloom.core.embedded_postgres import account, binaries, locks, service_role, succession
 from bankloom.core.embedded_postgres.creation import SUPERUSER
 from bankloom.core.embedded_postgres.errors import (
     NotStartedError,
@@ -86,12 +85,14 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Address (libpq URI, with password) of the service's own role and database."""
-        return self._url(service_role.ROLE, self._known().passwords.service, service_role.DATABASE)
+        return self._folder.url(
+            service_role.ROLE, self._known().passwords.service, service_role.DATABASE
+        )
 
     @property
     def admin_url(self) -> str:
         """Address of the superuser and its database, for tests and for looking after the server."""
-        return self._url(SUPERUSER, self._known().passwords.admin, "postgres")
+        return self._folder.url(SUPERUSER, self._known().passwords.admin, "postgres")
 
     @property
     def bin_dir(self) -> Path:
@@ -110,6 +111,7 @@ class EmbeddedPostgres:
         self._folder.settle(runner)
         with locks.exclusive(self._folder.start_lock, Patience(self._folder.log)):
             self._folder.claim()
+            succession.finish(self._folder)
             self._started = self._prepare(programs)
             try:
                 self._started.server.bring_up(self._started.passwords)
@@ -155,11 +157,6 @@ class EmbeddedPostgres:
         if self._started is None:
             raise NotStartedError("Call start() first.")
         return self._started
-
-    def _url(self, role: str, password: str, database: str) -> str:
-        """Name the port as well: PGPORT in the environment would otherwise win."""
-        folder = quote(str(self._folder.socket_folder))
-        return f"postgresql://{role}:{password}@/{database}?host={folder}&port=5432"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ class OtherMajorError(EmbeddedPostgresError):
     code = "embedded_postgres_other_major"
 
 
+class InUseError(EmbeddedPostgresError):
+    """Another process uses the database, which has to be left alone for this."""
+
+    code = "embedded_postgres_in_use"
+
+
 class UnreachableFolderError(EmbeddedPostgresError):
     """The account that needs a folder cannot reach it."""
 

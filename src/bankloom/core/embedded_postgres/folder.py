@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote
 
 from bankloom.core import private_files
 from bankloom.core.embedded_postgres import home, locks, socket_folder
@@ -35,10 +37,14 @@ class Passwords:
 
 
 class DataFolder:
-    """The paths below one data folder, and the few small files kept there."""
+    """The paths below one data folder, and the few small files kept there.
 
-    def __init__(self, path: Path) -> None:
+    `sockets` is where the server's socket lies, if not where everybody looks for it.
+    """
+
+    def __init__(self, path: Path, *, sockets: Path | None = None) -> None:
         self.path = path
+        self._sockets = sockets
         self.home = path  # until `create` and `settle` have looked
         self.log = path / "postgres.log"
         self._passwords = path / "passwords.json"
@@ -47,6 +53,14 @@ class DataFolder:
     def cluster(self) -> Path:
         """What PostgreSQL itself calls the data directory."""
         return self.home / "cluster"
+
+    @property
+    def major(self) -> str | None:
+        """The major version that made the cluster, as PostgreSQL noted it; None without a cluster."""
+        if not self.cluster.exists():
+            return None
+        version_file = self.cluster / "PG_VERSION"
+        return version_file.read_text().strip() if version_file.exists() else "an unknown version"
 
     @property
     def start_lock(self) -> Path:
@@ -66,7 +80,15 @@ class DataFolder:
     @property
     def socket_folder(self) -> Path:
         """The folder of the socket."""
-        return socket_folder.find(self.path, self.home)
+        return socket_folder.find(self._sockets or self.path, self._sockets or self.home)
+
+    def url(self, role: str, password: str, database: str) -> str:
+        """Return the address (libpq URI) of a database of the server, by its socket.
+
+        It names the port as well: PGPORT in the environment would otherwise win.
+        """
+        socket = quote(str(self.socket_folder))
+        return f"postgresql://{role}:{password}@/{database}?host={socket}&port=5432"
 
     def create(self) -> None:
         """Make the folder, and those above it, where they are missing; leave others as they are.
@@ -97,7 +119,7 @@ class DataFolder:
 
     def make_socket_folder(self, account: Account) -> Path:
         """Make a folder of 0700 for the socket."""
-        return socket_folder.make(self.path, self.home, account)
+        return socket_folder.make(self._sockets or self.path, self._sockets or self.home, account)
 
     def passwords(self) -> Passwords:
         """Read the passwords; they are made, before anything else, when there is no cluster."""
@@ -112,6 +134,10 @@ class DataFolder:
         made = {"admin": secrets.token_urlsafe(24), "service": secrets.token_urlsafe(24)}
         private_files.write(self._passwords, json.dumps(made))
         return Passwords(**made)
+
+    def take_passwords_of(self, other: Self) -> None:
+        """Make the passwords of another data folder those of this one, before it has a cluster."""
+        private_files.write(self._passwords, other._passwords.read_text())
 
     def rotate_log(self) -> int:
         """Keep the log, and one before it, at a size a person can open; return its size in bytes.

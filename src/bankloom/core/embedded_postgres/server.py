@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,25 +28,39 @@ PING_S_MAX = 2
 
 
 class Server:
-    """The server of one cluster. Whoever changes it must hold `start.lock`."""
+    """The server of one cluster. Whoever changes it must hold `start.lock`.
 
-    def __init__(self, folder: DataFolder, programs: Programs, *, durable: bool) -> None:
+    `settings` are PostgreSQL's, beside those that every server of ours has.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        programs: Programs,
+        *,
+        durable: bool,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._programs = programs
         self._durable = durable
+        self._settings = settings or {}
 
     def check_version(self) -> None:
         """Refuse a cluster of another major version, before anything is changed."""
-        if not self._folder.cluster.exists():
+        found = self._folder.major
+        if found in {None, str(MAJOR)}:
             return
-        version_file = self._folder.cluster / "PG_VERSION"
-        found = version_file.read_text().strip() if version_file.exists() else "an unknown version"
-        if found != str(MAJOR):
-            raise OtherMajorError(
-                f"The database in {self._folder.cluster} was made by PostgreSQL {found}, and this "
-                f"program brings PostgreSQL {MAJOR}. Nothing was changed. Dump it with the program "
-                "version that made it and load the dump into a new data folder."
+        older = found.isdecimal() and int(found) < MAJOR
+        raise OtherMajorError(
+            f"The database in {self._folder.cluster} was made by PostgreSQL {found}, and this "
+            f"program brings PostgreSQL {MAJOR}. Nothing was changed. "
+            + (
+                "Run `bankloom db upgrade`."
+                if older
+                else "Install the version of Bankloom that made it, or a newer one."
             )
+        )
 
     def is_ready(self) -> bool:
         """Whether the server takes connections; asked without a password, in about 2 ms."""
@@ -119,7 +134,7 @@ class Server:
 
     def _arguments(self) -> list[str | Path]:
         socket_folder = self._folder.make_socket_folder(self._programs.account)
-        settings = tuning.as_arguments(socket_folder, durable=self._durable)
+        settings = tuning.as_arguments(socket_folder, self._settings, durable=self._durable)
         return ["-D", self._folder.cluster, *settings]
 
     def _remove_traces(self) -> None:

@@ -1,5 +1,6 @@
 """The settings in which the server differs from PostgreSQL's own, each with its reason."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 _ALWAYS = {
@@ -25,9 +26,9 @@ _ALWAYS = {
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-def as_arguments(socket_folder: Path, *, durable: bool) -> list[str]:
-    """Return the command line options that carry the settings."""
-    chosen = _ALWAYS | {"unix_socket_directories": str(socket_folder)}
+def as_arguments(socket_folder: Path, more: Mapping[str, str], *, durable: bool) -> list[str]:
+    """Return the command line options that carry the settings, and those of `more`."""
+    chosen = {**_ALWAYS, **more, "unix_socket_directories": str(socket_folder)}
     if not durable:
         chosen |= _NOT_DURABLE
     return [option for name, value in chosen.items() for option in ("-c", f"{name}={value}")]

@@ -27,7 +27,7 @@ CHECKS = {
         ),
     ),
     "link_sessions": ("purpose", ("link", "repair", "accounts", "products")),
-    "exchange_claims": ("state", ("claimed", "done", "held", "possible orphan")),
+    "exchange_claims": ("state", ("claimed", "done", "held", "discarded", "possible orphan")),
     "sync_runs": (
         "status",
         (
@@ -145,6 +145,14 @@ def upgrade() -> None:
         source_schema="bankloom",
         referent_schema="bankloom",
     )
+    op.create_index(
+        "exchange_claims_held_idx",
+        "exchange_claims",
+        ["link_session_id"],
+        unique=False,
+        schema="bankloom",
+        postgresql_where=sa.text("state = 'held'"),
+    )
     op.add_column(
         "items",
         sa.Column("state", sa.Text(), server_default="new", nullable=False),
@@ -241,7 +249,19 @@ def upgrade() -> None:
     )
     op.add_column(
         "link_sessions",
+        sa.Column("exited_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions",
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions",
+        sa.Column(
+            "linked_item_ids", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False
+        ),
         schema="bankloom",
     )
     op.create_index(

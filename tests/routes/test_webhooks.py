@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from bankloom.routes.threads import PLAID_CALLS_AT_ONCE
 from harness import serving, settings_for, wait_until
-from scenes import exchange, holding, newcomer, person, query
+from scenes import background, exchange, holding, newcomer, person, query
 from webhook_sender import Key, body_of, deliver, plaid_keys, updates_available
-from workers import runs, store_item
+from workers import jobs_of, runs, store_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from platypus_bank.testing import Running
     from webhook_sender import PlaidKeys
 
+MORE_THAN_ALL_THREADS = 45
 ROWS = "SELECT * FROM webhook_deliveries ORDER BY received_at"
 BODY = updates_available()
 
@@ -49,8 +52,8 @@ def key(plaid: PlaidKeys) -> Key:
 
 def refused(runtime: Runtime) -> dict[str, int]:
     """Return how many deliveries each verdict was given to."""
-    rows = query(runtime, "SELECT verdict, count FROM webhook_refusals")
-    return {row.verdict: row.count for row in rows}
+    rows = query(runtime, "SELECT verdict, count AS times FROM webhook_refusals")
+    return {row.verdict: row.times for row in rows}
 
 
 def test_what_plaid_signed_is_stored_as_it_came(api: Api, runtime: Runtime, key: Key) -> None:
@@ -92,31 +95,37 @@ def unsigned(key: Key) -> str:
     return f"{head}.{claims}."
 
 
-@pytest.mark.parametrize("name", FORGERIES)
-def test_what_plaid_did_not_sign_is_refused(
-    api: Api, runtime: Runtime, key: Key, name: str
-) -> None:
-    """Nothing of it is stored but the count of its verdict, and a sample for the operator."""
-    verdict, forge = FORGERIES[name]
-    body, jwts = forge(key)
-    answer = deliver(api.url, body, *jwts)
-    assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == "webhook_refused"
-    assert verdict not in answer.text
-    wait_until(lambda: refused(runtime) == {verdict: 1})
+def test_what_plaid_did_not_sign_is_refused(api: Api, runtime: Runtime, key: Key) -> None:
+    """Nothing of it is stored but the count of its verdict, which the sender is not told."""
+    answers = {}
+    for name, (_, forge) in FORGERIES.items():
+        body, jwts = forge(key)
+        answers[name] = deliver(api.url, body, *jwts)
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
+        FORGERIES, 401
+    )
+    assert len({answer.text for answer in answers.values()}) == 1
+    assert answers["stale"].json()["error"]["code"] == "webhook_refused"
+    verdicts = Counter(verdict for verdict, _ in FORGERIES.values())
+    wait_until(lambda: refused(runtime) == dict(verdicts))
     assert query(runtime, ROWS) == []
+
+
+def test_a_sample_of_what_was_refused_is_kept(api: Api, runtime: Runtime, key: Key) -> None:
+    """It says where it came from and how it began, with tokens blacked out; nothing in it is raw."""
+    body = b'{"public_token": "public-sandbox-1234", "\x00\x1b[31m": "' + b"x" * 300 + b'"}'
+    deliver(api.url, body, key.jwt(BODY))
+    wait_until(lambda: refused(runtime) == {"body_changed": 1})
     [row] = query(runtime, "SELECT samples FROM webhook_refusals")
     [sample] = row.samples
-    assert sample["remote"] == "127.0.0.1"
-    assert sample["bytes"] == len(body)
+    assert (sample["remote"], sample["kid"], sample["bytes"]) == ("127.0.0.1", key.kid, len(body))
+    assert sample["body"].startswith('{"public_token": "public-sandbox-***", "  [31m": "xxx')
+    assert len(sample["body"]) == 200
 
 
-@pytest.mark.parametrize("expired_at", [1, 1_560_466_150])
-def test_an_expired_key_proves_nothing(
-    api: Api, runtime: Runtime, key: Key, expired_at: int
-) -> None:
+def test_an_expired_key_proves_nothing(api: Api, runtime: Runtime, key: Key) -> None:
     """What it signed is refused, however good the signature."""
-    key.expired_at = expired_at
+    key.expired_at = 1_560_466_150
     assert deliver(api.url, BODY, key.jwt(BODY)).status_code == 401
     wait_until(lambda: refused(runtime) == {"expired_key": 1})
 
@@ -272,60 +281,122 @@ def test_an_item_webhook_makes_us_ask(api: Api, runtime: Runtime, bank: Running,
     assert row.next_try_at > row.received_at
 
 
-@pytest.mark.parametrize(
-    ("body", "outcome"),
-    [
-        (body_of("AUTH", "DEFAULT_UPDATE", item_id="x"), "stored only"),
-        (body_of("MADE_UP", "BY_PLAID", anything=[1, {"a": None}]), "stored only"),
-        (body_of("ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED", item_id="x"), "stored only"),
-        (body_of("TRANSACTIONS", "MADE_UP", item_id="x"), "stored only"),
-        (body_of("TRANSACTIONS", "DEFAULT_UPDATE"), "stored only"),
-        (
-            body_of("LINK", "SESSION_FINISHED", public_tokens=["t"]).replace(
-                b"sandbox", b"production"
-            ),
-            "stored only: of another Plaid environment",
-        ),
-    ],
-)
-def test_what_is_nothing_to_us_is_stored(
-    api: Api, runtime: Runtime, key: Key, body: bytes, outcome: str
-) -> None:
-    """Unknown types and codes, too: acknowledged, kept, and done with."""
-    assert deliver(api.url, body, key.jwt(body)).status_code == 200
-    [row] = query(runtime, ROWS)
-    assert (row.outcome, row.handled_at is None) == (outcome, False)
+NOTHING_TO_US = [
+    body_of("AUTH", "DEFAULT_UPDATE", item_id="x"),
+    body_of("MADE_UP", "BY_PLAID", anything=[1, {"a": None}]),
+    body_of("ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED", item_id="x"),
+    body_of("TRANSACTIONS", "MADE_UP", item_id="x"),
+    body_of("TRANSACTIONS", "DEFAULT_UPDATE"),
+]
 
 
-@pytest.mark.parametrize(
-    "change", ["removed_at = now()", "client_id = 'another'", "environment = 'production'"]
-)
+def test_what_is_nothing_to_us_is_stored(api: Api, runtime: Runtime, key: Key) -> None:
+    """Unknown types and codes, too, and those of another environment: acknowledged, and done with."""
+    foreign = body_of("LINK", "SESSION_FINISHED").replace(b"sandbox", b"production")
+    for body in (*NOTHING_TO_US, foreign):
+        assert deliver(api.url, body, key.jwt(body)).status_code == 200
+    rows = query(runtime, ROWS)
+    assert [row.outcome for row in rows] == [
+        *["stored only"] * len(NOTHING_TO_US),
+        "stored only: of another Plaid environment",
+    ]
+    assert all(row.handled_at for row in rows)
+
+
 def test_an_item_that_is_not_ours_any_more_is_left_alone(
-    api: Api, runtime: Runtime, bank: Running, key: Key, change: str
+    api: Api, runtime: Runtime, bank: Running, key: Key
 ) -> None:
     """Removed, or of another world: stored, and no run."""
-    item_id = store_item(runtime, bank)
-    query(runtime, f"UPDATE items SET {change}")
-    for body in (updates_available(item_id), body_of("ITEM", "ERROR", item_id=item_id)):
-        assert deliver(api.url, body, key.jwt(body)).status_code == 200
-    outcomes = {(row.outcome, row.handled_at is None) for row in query(runtime, ROWS)}
-    assert outcomes == {("stored only: the Item was removed, or is of another world", False)}
-    assert runs(runtime, item_id) == []
+    items = [store_item(runtime, bank) for _ in range(3)]
+    changes = ("removed_at = now()", "client_id = 'another'", "environment = 'production'")
+    for item_id, change in zip(items, changes, strict=True):
+        query(runtime, f"UPDATE items SET {change} WHERE item_id = :id", id=item_id)  # noqa: S608 - the words above
+        for body in (updates_available(item_id), body_of("ITEM", "ERROR", item_id=item_id)):
+            assert deliver(api.url, body, key.jwt(body)).status_code == 200
+    outcomes = Counter((row.outcome, row.handled_at is None) for row in query(runtime, ROWS))
+    assert outcomes == {("stored only: the Item was removed, or is of another world", False): 6}
+    assert query(runtime, "SELECT * FROM sync_runs") == []
 
 
 def test_a_finished_link_session_waits_for_its_exchange(
-    api: Api, runtime: Runtime, key: Key, settings: Settings, tmp_path: Path
+    settings: Settings, plaid: PlaidKeys
 ) -> None:
-    """The delivery is due at once, and a job for it waits in the same commit."""
-    body = body_of("LINK", "ITEM_ADD_RESULT", link_token="link-sandbox-1", public_token="public-1")
-    with serving(settings, with_worker=False) as (alone, parts):
-        assert deliver(alone.url, body, key.jwt(body)).status_code == 200
-    [row] = query(runtime, ROWS)
-    assert row.webhook_code == "ITEM_ADD_RESULT"
+    """The delivery is due at once, its tokens are sealed, and a job waits from the same commit on."""
+    key = plaid.new_key()
+    body = body_of("LINK", "ITEM_ADD_RESULT", link_token="link-1", public_token="public-1")
+    with serving(settings, with_worker=False) as (api, runtime):
+        assert deliver(api.url, body, key.jwt(body)).status_code == 200
+        [row] = query(runtime, ROWS)
+        jobs = query(runtime, "SELECT queue_name, status FROM procrastinate_jobs")
+    assert (row.handled_at, row.next_try_at) == (None, row.received_at)
     assert "public-1" not in row.body_sealed
-    del parts, api, tmp_path
+    assert [(job.queue_name, job.status) for job in jobs] == [("exchanges", "todo")]
 
 
-def test_slow_calls_never_delay_a_delivery(api: Api, bank: Running, key: Key) -> None:
-    """While every thread of the other routes waits for Plaid or for a run, webhooks are answered."""
-    del api, bank, key
+def test_a_burst_makes_two_runs(settings: Settings, bank: Running, plaid: PlaidKeys) -> None:
+    """What comes while an Item's first run is held at Plaid shares one more run, however much it is."""
+    key = plaid.new_key()
+    busy = settings.model_copy(update={"worker_concurrency": 8})
+    with serving(busy) as (api, runtime), ThreadPoolExecutor(16) as pool:
+        items = [store_item(runtime, bank) for _ in range(8)]
+
+        def tell(number: int) -> int:
+            body = updates_available(items[number % 8], number=number)
+            return deliver(api.url, body, key.jwt(body)).status_code
+
+        with holding(bank, "/accounts/get", times=8) as hold:
+            answers = list(pool.map(tell, range(8)))
+            hold.reached(8)
+            answers += pool.map(tell, range(8, 160))
+        assert answers == [200] * 160
+        wait_until(lambda: not jobs_of(runtime))
+        assert [len(runs(runtime, item_id)) for item_id in items] == [2] * 8
+
+
+def test_slow_calls_never_delay_a_delivery(
+    api: Api, runtime: Runtime, bank: Running, key: Key
+) -> None:
+    """While Plaid hangs, and more people open Link than there are threads, a webhook is taken in."""
+    item_id = store_item(runtime, bank)
+    with background() as call:
+        with holding(bank, "/link/token/create", times=0) as hold:
+            names = [f"person {number}" for number in range(MORE_THAN_ALL_THREADS)]
+            slow = [call(api.post, "/plaid/link-token", user_id=name) for name in names]
+            hold.reached(PLAID_CALLS_AT_ONCE)
+            body = updates_available(item_id)
+            assert deliver(api.url, body, key.jwt(body)).status_code == 200
+            assert not any(each.done() for each in slow)
+        assert {each.result().status_code for each in slow} == {200}
+
+
+FORGED_BY_PLATYPUS = {
+    "no_header": "no_signature",
+    "two_headers": "two_signatures",
+    "garbage": "malformed",
+    "bad_signature": "bad_signature",
+    "other_key": "bad_signature",
+    "unknown_kid": "unknown_key",
+    "expired_key": "expired_key",
+    "alg_none": "wrong_algorithm",
+    "hs256_public_key": "wrong_algorithm",
+    "stale": "stale",
+    "future": "from_the_future",
+    "body_changed": "body_changed",
+    "body_reencoded": "body_changed",
+}
+
+
+def test_platypus_is_believed_and_its_forgeries_are_not(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """The emulator signs with a library of its own, and so does its forger: the two sides agree."""
+    url = f"{api.url}/plaid/webhook"
+    good = {"webhook_type": "TRANSACTIONS", "webhook_code": "DEFAULT_UPDATE", "item_id": "x"}
+    bank.control.send_webhook(good, url=url)
+    bank.control.rotate_key()
+    bank.control.send_webhook(good, url=url)
+    for forgery in FORGED_BY_PLATYPUS:
+        bank.control.send_webhook(good, url=url, forge=forgery)
+    wait_until(lambda: sum(refused(runtime).values()) >= len(FORGED_BY_PLATYPUS))
+    assert refused(runtime) == dict(Counter(FORGED_BY_PLATYPUS.values()))
+    assert [row.webhook_code for row in query(runtime, ROWS)] == ["DEFAULT_UPDATE"] * 2

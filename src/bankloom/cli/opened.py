@@ -1,0 +1,33 @@
+"""The opened parts, for a command that works on them itself: alone, or beside a running service."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from bankloom.app import open_runtime
+from bankloom.core import logs
+from bankloom.core.errors import DatabaseLostError
+from bankloom.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bankloom.services.runtime import Runtime
+
+
+@contextmanager
+def opened() -> Iterator[Runtime]:
+    """Give the parts, and close them whatever happens. Errors: `BankloomError`."""
+    # SIGTERM too must leave the embedded server in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = Settings.read()
+    logs.configure("warning")
+    with closing(open_runtime(settings)) as runtime:
+        try:
+            yield runtime
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseLostError("The database went away. Look at it, and try again.") from error

@@ -1,0 +1,70 @@
+"""Runs: how one stands or ended, the history of all, and how to cancel one."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from bankloom.models import RunStatus
+from bankloom.models.run_history import RunFilter, page_of_runs
+from bankloom.routes import answers, run_shapes, shapes
+from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.answers import JsonAnswer
+from bankloom.services import cancel_run, show_run
+
+router = APIRouter(prefix="/plaid", tags=["runs"])
+
+Statuses = Annotated[list[RunStatus], Query(max_length=len(RunStatus))]
+
+
+@router.get("/runs", response_model=run_shapes.RunsAnswer, responses=shapes.errors())
+def list_runs(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    user_id: shapes.UserFilter = None,
+    item_id: shapes.Text | None = None,
+    status: Statuses = [],  # noqa: B006 - FastAPI copies it
+    trigger: shapes.Text | None = None,
+    limit: shapes.PageLimit = 100,
+    cursor: shapes.Text | None = None,
+) -> JsonAnswer:
+    """List runs, those asked for last on top."""
+    place = answers.read_page_cursor(cursor, datetime.fromisoformat, uuid.UUID) if cursor else None
+    with runtime.database.session() as session:
+        user = caller.scope(session, user_id)
+        wanted = RunFilter(user_id=user, item_id=item_id, statuses=status, trigger=trigger)
+        rows = page_of_runs(session, wanted, place, limit + 1)
+    page = rows[:limit]
+    more = len(rows) > limit
+    return JsonAnswer(
+        {
+            "runs": [answers.run_json(run) for run in page],
+            "next_cursor": answers.page_cursor(page[-1].requested_at, page[-1].id)
+            if more
+            else None,
+        }
+    )
+
+
+@router.get("/runs/{run_id}", response_model=run_shapes.RunAnswer, responses=shapes.errors(404))
+def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+    """Tell how a run stands or ended; one that was superseded answers as its successor."""
+    run = show_run.run_now(runtime, run_id)
+    with runtime.database.session() as session:
+        caller.item(session, run.item_id, None)
+    return JsonAnswer(answers.run_json(run))
+
+
+@router.post(
+    "/runs/{run_id}/cancel", response_model=run_shapes.RunAnswer, responses=shapes.errors(404)
+)
+def cancel(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+    """Cancel a run that has not ended, and tell how it stands; one that has ended stays as it is."""
+    run = show_run.run_now(runtime, run_id)
+    with runtime.database.session() as session:
+        caller.item(session, run.item_id, None)
+    cancel_run.now(runtime, run.item_id, run.id)
+    return JsonAnswer(answers.run_json(show_run.run_now(runtime, run.id)))

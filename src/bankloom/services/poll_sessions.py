@@ -1,0 +1,50 @@
+"""Polls the Link sessions that nobody may call us back for: a closed tab, a hosted page."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bankloom.core import clock
+from bankloom.core.errors import BankloomError, PlaidUnreachableError
+from bankloom.models import LinkSession
+from bankloom.services import link_outcome
+from bankloom.services.exchange_token import lease_until
+
+if TYPE_CHECKING:
+    from bankloom.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+ASKED_AT_ONCE = 8
+ROUNDS_MAX = 32
+"""How many rounds of one poll each a turn has: the rest is due at the next one."""
+
+
+def now(runtime: Runtime) -> None:
+    """Ask about the sessions that are due, until none is, or Plaid does not answer."""
+    for _ in range(ROUNDS_MAX):
+        at = clock.now()
+        with runtime.database.session() as session:
+            lease = lease_until(runtime, at)
+            links = LinkSession.claim_due(session, runtime.plaid.world, at, lease, ASKED_AT_ONCE)
+        if not links:
+            return
+        with ThreadPoolExecutor(ASKED_AT_ONCE, "poll-session") as pool:
+            if not all(pool.map(partial(_poll, runtime), links)):
+                return
+
+
+def _poll(runtime: Runtime, link: LinkSession) -> bool:
+    """Settle one session; say whether Plaid answered."""
+    try:
+        link_outcome.settle(runtime, link)
+    except BankloomError as error:
+        log.warning("Link session %s is asked about again: %s", link.id, error.message)
+        at = clock.now()
+        with runtime.database.session() as session:
+            LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))
+        return not isinstance(error, PlaidUnreachableError)
+    return True

@@ -1,0 +1,124 @@
+"""Runs cancelled by hand: a queued one never begins, a running one changes nothing any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bankloom.services import cancel_run
+from harness import wait_until
+from scenes import (
+    SYNC_PATH,
+    assert_equals_ledger,
+    background,
+    holding,
+    linked,
+    query,
+    stored,
+)
+from workers import runs, settle
+
+if TYPE_CHECKING:
+    from bankloom.services.runtime import Runtime
+    from harness import Api
+    from platypus_bank.testing import Running
+
+WAIT = "SELECT extract(epoch FROM next_try_at - now()) AS seconds FROM item_products"
+
+
+def cancel(api: Api, run_id: str) -> dict[str, Any]:
+    answer = api.client.post(f"/plaid/runs/{run_id}/cancel")
+    assert answer.status_code == 200, answer.text
+    run: dict[str, Any] = answer.json()
+    return run
+
+
+def test_a_running_one_changes_nothing_any_more(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Its worker discards what it pulled, asks for no successor, and the schedule goes on."""
+    item_id = linked(api, bank)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    known = len(runs(runtime, item_id))
+    with holding(bank, SYNC_PATH) as hold, background() as start:
+        waiting = start(api.post, "/plaid/sync", item_id=item_id)
+        hold.reached()
+        (run,) = api.get("/plaid/runs", status="running").json()["runs"]
+        told = cancel(api, run["run_id"])
+        assert (told["status"], told["error"]["code"]) == ("cancelled", "cancelled")
+        assert told["duration_seconds"] > 0
+        answer = waiting.result()
+        assert (answer.status_code, answer.json()["status"]) == (502, "failed")
+        assert answer.json()["error"]["code"] == "cancelled"
+    settle(runtime)
+    assert runs(runtime, item_id)[known:] == ["cancelled"]
+    assert stored(api) == {}
+    ((seconds,),) = query(runtime, WAIT)
+    assert seconds > 3600
+    assert api.sync(item_id)["status"] == "synced"
+    assert_equals_ledger(api, bank, item_id)
+
+
+def test_a_queued_one_never_begins(api: Api, runtime: Runtime, bank: Running) -> None:
+    """The run before it goes on undisturbed, and the tags wait for their schedule."""
+    item_id = linked(api, bank)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    known = len(runs(runtime, item_id))
+    bank.control.forget_calls()
+    with holding(bank, SYNC_PATH) as hold, background() as start:
+        first = start(api.sync, item_id)
+        hold.reached()
+        queued = api.sync(item_id, wait=False)["run_id"]
+        told = cancel(api, queued)
+        assert (told["run_id"], told["status"], told["started_at"]) == (queued, "cancelled", None)
+        hold.release()
+        assert first.result()["status"] == "synced"
+    settle(runtime)
+    assert runs(runtime, item_id)[known:] == ["synced", "cancelled"]
+    assert len(bank.control.calls(SYNC_PATH)) == 1
+    ((seconds,),) = query(runtime, WAIT)
+    assert seconds > 3600
+    assert_equals_ledger(api, bank, item_id)
+
+
+def test_what_was_asked_for_meanwhile_stands(api: Api, runtime: Runtime, bank: Running) -> None:
+    """To cancel the running one leaves the queued one, which does the work."""
+    item_id = linked(api, bank)
+    bank.control.changes(item_id, added=[{"amount": 1}])
+    known = len(runs(runtime, item_id))
+    with holding(bank, SYNC_PATH) as hold:
+        running = api.sync(item_id, wait=False)["run_id"]
+        hold.reached()
+        queued = api.sync(item_id, wait=False)["run_id"]
+        assert cancel(api, running)["status"] == "cancelled"
+    wait_until(lambda: api.get(f"/plaid/runs/{queued}").json()["status"] == "synced")
+    settle(runtime)
+    assert runs(runtime, item_id)[known:] == ["cancelled", "synced"]
+    assert_equals_ledger(api, bank, item_id)
+
+
+def test_all_of_an_item_are_cancelled_at_once(api: Api, runtime: Runtime, bank: Running) -> None:
+    """By the Item's name both go, the running and the queued one."""
+    item_id = linked(api, bank)
+    known = len(runs(runtime, item_id))
+    with holding(bank, SYNC_PATH) as hold:
+        api.sync(item_id, wait=False)
+        hold.reached()
+        api.sync(item_id, wait=False)
+        assert [each.was for each in cancel_run.now(runtime, item_id)] == ["running", "queued"]
+    settle(runtime)
+    assert runs(runtime, item_id)[known:] == ["cancelled", "cancelled"]
+    ((seconds,),) = query(runtime, WAIT)
+    assert seconds > 3600
+
+
+def test_what_has_ended_stays_as_it_is(api: Api, runtime: Runtime, bank: Running) -> None:
+    """To cancel a run that has ended is no error and changes nothing."""
+    item_id = linked(api, bank)
+    ended = api.sync(item_id)["run_id"]
+    before = (
+        query(runtime, "SELECT * FROM sync_runs"),
+        query(runtime, "SELECT * FROM item_products"),
+    )
+    assert cancel(api, ended)["status"] == "up_to_date"
+    assert cancel_run.now(runtime, item_id) == []
+    assert cancel_run.now(runtime, "unknown") == []
+    after = query(runtime, "SELECT * FROM sync_runs"), query(runtime, "SELECT * FROM item_products")
+    assert after == before
