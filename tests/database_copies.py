@@ -12,7 +12,7 @@ import psycopg
 
 from bankloom.core.address import Address
 from bankloom.core.db import Database
-from bankloom.services import copy_session, table_hashes
+from bankloom.services.copies import copy_session, table_hashes
 from commands import COMMAND
 from harness import ServiceProcess, environment_for, settings_for, wait_until
 from scenes import SYNC_PATH, assert_equals_ledger, linked, person
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bankloom.services.table_hashes import TableHash
+    from bankloom.services.copies.table_hashes import TableHash
     from harness import Api
     from platypus_bank.testing import Running
 

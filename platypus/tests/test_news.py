@@ -79,6 +79,20 @@ def test_what_the_first_sync_brings_is_not_told_again(api: Any, bank: Any, recei
     assert fired(bank) == [INITIAL, HISTORICAL]
 
 
+def test_a_product_that_starts_at_the_first_sync(api: Any, bank: Any, receiver: Any) -> None:
+    """History that comes in by the very call is told by the old codes only."""
+    token = api.link_token(
+        products=["auth"], additional_consented_products=["transactions"], webhook=receiver.url
+    )
+    done = bank.control.complete_link(token)
+    access = api.post("/item/public_token/exchange", public_token=done["public_token"])[
+        "access_token"
+    ]
+    assert fired(bank) == []
+    assert api.sync(access)["transactions_update_status"] == "HISTORICAL_UPDATE_COMPLETE"
+    assert fired(bank) == [INITIAL, HISTORICAL]
+
+
 def test_a_change_is_told_with_the_old_codes_alongside(
     synced: Any, bank: Any, receiver: Any, read_webhook: Any
 ) -> None:

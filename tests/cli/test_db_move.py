@@ -136,6 +136,7 @@ def test_source_and_target_must_be_two(place: Place) -> None:
     before = hashes(place.url)
     assert "one database" in refused(place, told=f"{place.url}&application_name=other")
     assert "embedded one already" in refused(place.at(""), "--to-embedded")
+    assert "no URL was named" in moved(place, told="").stderr
     assert hashes(place.url) == before
 
 

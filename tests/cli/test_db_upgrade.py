@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bankloom.services.table_hashes import TableHash
+    from bankloom.services.copies.table_hashes import TableHash
     from platypus_bank.testing import Running
 
 BUNDLED = 16
@@ -178,6 +178,14 @@ def test_there_is_no_way_back(place: Place) -> None:
 def test_a_server_of_ones_own_is_not_ours_to_upgrade(place: Place) -> None:
     """With a URL set, the command says that it is for the embedded database."""
     assert "server of your own" in refused(place.at("postgresql://somewhere/there"))
+
+
+def test_a_data_folder_that_cannot_be_is_one_sentence(place: Place) -> None:
+    """A file in its place is named with the setting."""
+    place.data_dir.touch()
+    said = refused(place)
+    assert "Not a directory" in said
+    assert "BANKLOOM_DATA_DIR" in said
 
 
 def test_an_upgrade_that_fails_leaves_the_old_one(place: Place) -> None:

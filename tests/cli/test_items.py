@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from commands import bankloom
-from harness import environment_for, serving, wait_until
+from harness import ServiceProcess, environment_for, serving, settings_for, wait_until
 from scenes import (
     SYNC_PATH,
     ask_plaid,
@@ -23,6 +23,7 @@ from scenes import (
 from workers import runs, settle, store_item
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from subprocess import CompletedProcess
 
     from bankloom.core.settings import Settings
@@ -210,7 +211,7 @@ def test_everything_that_waits_is_in_the_list(
             )
         listed = well(bankloom(beside, "jobs", "list"))
         urgent, _, waiting = listed.partition("Waiting")
-        assert "INSTITUTION_DOWN, failed 7 times" in waiting
+        assert "INSTITUTION_DOWN (failures: 7)" in waiting
         assert "2030-01-02 03:04:05Z" in waiting
         assert "webhook TRANSACTIONS/SYNC_UPDATES_AVAILABLE" in waiting
         assert "hash-of-0-an" in waiting
@@ -224,3 +225,17 @@ def test_everything_that_waits_is_in_the_list(
         needs_you = well(bankloom(beside, "jobs", "list", "--needs-you"))
         (row,) = (line for line in needs_you.splitlines() if item_id in line)
         assert "reason repair" in row
+
+
+def test_the_embedded_database_is_shared_and_left(bank: Running, reachable_dir: Path) -> None:
+    """A command works beside a service on one data folder, and alone, and then leaves no server."""
+    settings = settings_for(bank.url, "", reachable_dir / "data")
+    environment = environment_for(settings)
+    service = ServiceProcess(environment)
+    item_id = linked(service.api, bank)
+    assert item_id in well(bankloom(environment, "items", "list"))
+    assert "up_to_date" in well(bankloom(environment, "items", "sync", item_id, "--wait"))
+    assert service.stop() == 0
+    shown = well(bankloom(environment, "items", "show", item_id))
+    assert "First Platypus Bank" in shown
+    assert list((reachable_dir / "data").rglob("postmaster.pid")) == []

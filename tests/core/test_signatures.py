@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BODY = updates_available()
+DEEP = base64url(b'{"a":' + b"[" * 1400)
+"""As many brackets as fit: a parser that goes down into each may not come back."""
 
 
 def judge(key: Key, *jwts: str, body: bytes = BODY) -> Verdict | None:
@@ -65,6 +67,8 @@ def test_what_plaid_signed_is_believed(key: Key) -> None:
     [
         (lambda _: "", Verdict.MALFORMED),
         (lambda _: "a.b", Verdict.MALFORMED),
+        (lambda _: f"{DEEP}.e30.x", Verdict.MALFORMED),
+        (lambda key: f"{key.jwt(BODY).split('.')[0]}.{DEEP}.x", Verdict.MALFORMED),
         (lambda key: key.jwt(BODY) + ".x", Verdict.MALFORMED),
         (lambda key: key.jwt(BODY, more="x" * 2000), Verdict.MALFORMED),
         (lambda key: key.jwt(BODY, kid=None), Verdict.MALFORMED),

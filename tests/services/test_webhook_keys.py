@@ -6,6 +6,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
@@ -139,18 +140,24 @@ def test_the_cache_is_bounded(owner: Owner) -> None:
     assert cache.knows("old")
 
 
-def test_of_many_who_need_a_key_one_asks(owner: Owner) -> None:
-    """The others wait for that answer."""
+def test_of_many_who_need_a_key_one_asks(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait for that answer, which comes once all of them have found no key at hand."""
     threads = 16
-    arrived = threading.Barrier(threads)
     cache = owner.cache()
+    missed = threading.Barrier(threads)
+    fresh = cache._fresh
+    first = threading.local()
 
-    def get(_: int) -> None:
-        arrived.wait()
-        cache.get("old")
+    def fresh_for_all_at_once(kid: str) -> Any:
+        entry = fresh(kid)
+        if not hasattr(first, "over"):
+            first.over = True
+            missed.wait(60)
+        return entry
 
+    monkeypatch.setattr(cache, "_fresh", fresh_for_all_at_once)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(get, range(threads)))
+        list(pool.map(lambda _: cache.get("old"), range(threads)))
     assert owner.asked == ["old"]
 
 

@@ -17,14 +17,14 @@ from bankloom.cli.progress import shown, size
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.settings import Settings
-from bankloom.services import back_up, copy_session, fill_database
-from bankloom.services.restore_backup import Backup
+from bankloom.services.copies import back_up, copy_session, fill_database
+from bankloom.services.copies.restore_backup import Backup
 from bankloom.services.runtime import KEYRING_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bankloom.services.back_up import Contents
+    from bankloom.services.copies.back_up import Contents
 
 _TABLE_AT_HAND = re.compile(r'dumping contents of table "(.*)"')
 

@@ -17,7 +17,7 @@ from bankloom.core.copy_errors import SameDatabaseError
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
-from bankloom.services import copy_database, copy_session, database_snapshot, fill_database
+from bankloom.services.copies import copy_database, copy_session, database_snapshot, fill_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,8 @@ def _target(settings: Settings, to_url: str | None, *, to_embedded: bool) -> Set
         raise typer.BadParameter("name a URL or --to-embedded, not both")
     if not to_embedded:
         url = _warned_of(to_url) if to_url else _asked()
+        if not url:
+            raise typer.BadParameter("no URL was named, and --to-embedded was not asked for")
         return settings.model_copy(update={"database_url": SecretStr(url)})
     if settings.database_url is None:
         raise SameDatabaseError(

@@ -17,7 +17,7 @@ from bankloom.core.embedded_postgres.binaries import MAJOR
 from bankloom.core.embedded_postgres.upgrade import upgrading
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
-from bankloom.services import copy_database, database_snapshot, fill_database
+from bankloom.services.copies import copy_database, database_snapshot, fill_database
 from bankloom.services.reader_role import PASSWORD_FILE, reader_address
 
 if TYPE_CHECKING:

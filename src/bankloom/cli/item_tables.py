@@ -13,7 +13,7 @@ from bankloom.models import ItemState, RunStatus
 from bankloom.services.work import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from bankloom.models import SyncRun
@@ -34,9 +34,8 @@ def console() -> Console:
 
 def items_table(views: Iterable[ItemView]) -> Table:
     """Return a table with a row an Item."""
-    table = _table("Items", "Item", "Person", "Bank", "State", "Products", "Next try", "What to do")
-    for view in views:
-        table.add_row(
+    rows = [
+        (
             Text(view.item.item_id),
             Text(view.user_name),
             Text(view.institution or ""),
@@ -45,7 +44,10 @@ def items_table(views: Iterable[ItemView]) -> Table:
             Text(moment(view.next_try_at)),
             _what_to_do(view),
         )
-    return table
+        for view in views
+    ]
+    names = ("Item", "Person", "Bank", "State", "Products", "Next try", "What to do")
+    return _table("Items", names, rows)
 
 
 def item_table(view: ItemView) -> Table:
@@ -80,36 +82,33 @@ def item_table(view: ItemView) -> Table:
 
 def products_table(view: ItemView) -> Table:
     """Return a table with a row a product of the Item."""
-    table = _table(
-        "Products", "Product", "State", "Bank gave", "Plaid tried", "We pulled", "Next try", "Error"
-    )
+    rows = []
     for tag in view.tags:
         fresh = view.freshness(tag)
         error = f"{tag.error_code}: {tag.error_message}" if tag.error_code else ""
         times = (fresh.bank_updated_at, fresh.plaid_tried_at, fresh.pulled_at, tag.next_try_at)
-        cells = (tag.product, tag.state, *map(moment, times), error)
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+        rows.append([Text(cell) for cell in (tag.product, tag.state, *map(moment, times), error)])
+    names = ("Product", "State", "Bank gave", "Plaid tried", "We pulled", "Next try", "Error")
+    return _table("Products", names, rows)
 
 
 def work_table(standing: Standing, entries: Iterable[Entry]) -> Table:
     """Return a table of the work that stands so."""
+    rows = [
+        [
+            Text(entry.what),
+            Text(entry.item_id or ""),
+            Text("" if entry.id == entry.item_id else entry.id),
+            Text(entry.user_name or ""),
+            Text(moment(entry.at)),
+            Text(entry.detail),
+        ]
+        for entry in entries
+    ]
     when = "Next try" if standing is Standing.WAITING else "Since"
     urgent = standing is Standing.NEEDS_YOU
-    detail = "What to do" if urgent else ""
-    table = _table(standing.capitalize(), "What", "Item", "Person", when, "Id", detail)
-    table.title_style = _MARK if urgent else "bold"
-    for entry in entries:
-        cells = (
-            entry.what,
-            entry.item_id or "",
-            entry.user_name or "",
-            moment(entry.at),
-            "" if entry.id == entry.item_id else entry.id,
-            entry.detail,
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+    names = ("What", "Item", "Id", "Person", when, "What to do" if urgent else "Why")
+    return _table(standing.capitalize(), names, rows, _MARK if urgent else "bold")
 
 
 def run_line(run: SyncRun) -> str:
@@ -139,8 +138,18 @@ def _what_to_do(view: ItemView) -> Text:
     return Text(code + reason.message, style=_MARK if view.needs_person else "")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+_WHOLE = {"Item", "Id", "State", "Next try", "Since"}
+"""Columns whose cells stay in one piece, because people copy them or compare them by eye."""
+
+
+def _table(
+    title: str, names: Sequence[str], rows: Sequence[Sequence[Text]], title_style: str = "bold"
+) -> Table:
+    """Return a table of those columns that hold anything."""
+    table = Table(title=title, title_justify="left", title_style=title_style)
+    shown = [place for place in range(len(names)) if any(row[place].plain for row in rows)]
+    for place in shown:
+        table.add_column(names[place], overflow="fold", no_wrap=names[place] in _WHOLE)
+    for row in rows:
+        table.add_row(*(row[place] for place in shown))
     return table

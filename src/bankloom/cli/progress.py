@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bankloom.services.copy_database import Compared
+    from bankloom.services.copies.copy_database import Compared
 
 _HASH_SHOWN = 12
 

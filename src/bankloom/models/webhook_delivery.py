@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, func, select, text, update
+from sqlalchemy import Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy.orm import Session
+
+
+FORGOTTEN_AT_ONCE_MAX = 5000
 
 
 class WebhookDelivery(Base):
@@ -103,6 +106,17 @@ class WebhookDelivery(Base):
     def reopen(cls, session: Session, delivery_id: uuid.UUID) -> None:
         """Take the stamp off a delivery that is to be handled again."""
         session.execute(update(cls).where(cls.id == delivery_id).values(handled_at=None))
+
+    @classmethod
+    def forget_old(cls, session: Session, before: dt.datetime) -> bool:
+        """Delete what came before an instant and is not to be tried again; say if there may be more.
+
+        A bounded number at a time, the oldest first. What waits for an Item that never came goes too.
+        """
+        old = select(cls.id).where(cls.received_at < before, cls.next_try_at.is_(None))
+        rows = old.order_by(cls.received_at).limit(FORGOTTEN_AT_ONCE_MAX)
+        gone = session.execute(delete(cls).where(cls.id.in_(rows)).returning(cls.id)).all()
+        return len(gone) == FORGOTTEN_AT_ONCE_MAX
 
     @classmethod
     def newest(

@@ -17,7 +17,6 @@ from bankloom.core.errors import (
 from bankloom.core.signatures import UnbelievedError, Verdict
 from bankloom.models import SelfTestKey, WebhookDelivery
 from bankloom.services import counted, webhook_actions, webhook_bodies
-from bankloom.services.webhook_actions import WAITS_FOR_ITEM
 from bankloom.services.webhook_keys import FoundKey, WebhookKeys
 from bankloom.services.webhook_refusals import Refusals
 
@@ -153,6 +152,6 @@ def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
         if new is None:
             return False
         webhook_actions.do(session, planned, webhook.item_id)
-        if planned.outcome == WAITS_FOR_ITEM and webhook.item_id:
+        if planned.waits_for_item and webhook.item_id:
             webhook_actions.replay_waiting(session, ours, webhook.item_id)
     return True

@@ -17,7 +17,7 @@ from bankloom.models import (
     SyncRun,
     transaction_staging,
 )
-from bankloom.services import end_lost_jobs, jobs, request_run, webhook_actions
+from bankloom.services import end_lost_jobs, jobs, prune, request_run, webhook_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def now(runtime: Runtime, silent: Sequence[Job]) -> None:
     """Do every chore; one that fails leaves the others to be done, and is tried at the next tick."""
     for job in silent:
         _try(take_over, runtime, job)
-    for chore in (end_lost_jobs.now, queue_due, webhook_actions.retry_due, sweep):
+    for chore in (end_lost_jobs.now, queue_due, webhook_actions.retry_due, sweep, prune.now):
         _try(chore, runtime)
 
 

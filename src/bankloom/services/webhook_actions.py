@@ -53,6 +53,11 @@ class Plan(NamedTuple):
     handled: bool = True
     wait: timedelta | None = None
 
+    @property
+    def waits_for_item(self) -> bool:
+        """Whether nothing is done before its Item comes."""
+        return not self.handled and self.wait is None
+
     def stamps(self, at: datetime) -> dict[str, Any]:
         """Return the columns of a new row."""
         return {

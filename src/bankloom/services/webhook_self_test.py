@@ -69,7 +69,9 @@ def now(runtime: Runtime, url: str) -> list[Result]:
     signer = _Signer(runtime)
     cases = list(_cases(signer))
     statuses = [_send(url, case) for case in cases]
-    refused = [case.mark for case, status in zip(cases, statuses, strict=True) if status != _OK]
+    refused = [
+        case.mark for case, status in zip(cases, statuses, strict=True) if status == _REFUSED
+    ]
     verdicts = _verdicts(runtime, refused)
     stored_once = _count(runtime, signer.kid) == 1
     return [
@@ -78,7 +80,7 @@ def now(runtime: Runtime, url: str) -> list[Result]:
     ]
 
 
-_OK = 200
+_OK, _REFUSED = 200, 401
 
 
 class _Signer:

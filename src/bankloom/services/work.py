@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 
 from bankloom.models import (
     ClaimState,
@@ -88,14 +88,19 @@ def _item_entry(view: ItemView) -> Entry:
 
 
 def _stuck_tags(session: Session) -> Iterator[tuple[Entry, str | None]]:
-    """Give the tags that failed and have no next try, or wait for consent, with their codes."""
-    stuck = (ProductState.FAILING, ProductState.CONSENT_NEEDED)
+    """Give the tags that failed and have no next try, or wait for consent, with their codes.
+
+    That a bank does not have a product is nobody's to mend.
+    """
+    stuck = or_(
+        ItemProduct.state == ProductState.CONSENT_NEEDED,
+        ItemProduct.error_code.is_not(None) & (ItemProduct.state != ProductState.NOT_SUPPORTED),
+    )
     query = (
         select(ItemProduct, User.name)
         .join(Item, Item.item_id == ItemProduct.item_id)
         .join(User, User.id == Item.user_id)
-        .where(Item.removed_at.is_(None))
-        .where(ItemProduct.next_try_at.is_(None), ItemProduct.state.in_(stuck))
+        .where(Item.removed_at.is_(None), ItemProduct.next_try_at.is_(None), stuck)
         .order_by(ItemProduct.last_try_at, ItemProduct.item_id, ItemProduct.product)
     )
     for tag, user_name in session.execute(query.limit(ENTRIES_MAX)):
@@ -170,7 +175,7 @@ def _waiting_tags(session: Session) -> Iterator[Entry]:
         .order_by(ItemProduct.next_try_at)
     )
     for tag, user_name in session.execute(query.limit(ENTRIES_MAX)):
-        failing = f"{tag.error_code}, failed {tag.failures} times" if tag.error_code else ""
+        failing = f"{tag.error_code} (failures: {tag.failures})" if tag.error_code else ""
         yield Entry(
             Standing.WAITING,
             tag.product,

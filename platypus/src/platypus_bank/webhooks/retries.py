@@ -32,7 +32,7 @@ def plan(world: World, delivery: Delivery, retry_after_seconds: float | None) ->
         _give_up(delivery, "a forgery is sent once")
     elif delivery.due_at > delivery.ends_at:
         _give_up(delivery, "tried for 24 hours")
-    elif delivery.refused and _rejects_everything(world, delivery.url, now):
+    elif _rejects_everything(world, delivery.url, now):
         _give_up(delivery, "the receiver rejected over 90 % of the webhooks of the last 24 hours")
 
 

@@ -8,14 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bankloom.core.data_dir import unusable
 from bankloom.core.embedded_postgres import account, binaries, locks, service_role, succession
 from bankloom.core.embedded_postgres.creation import SUPERUSER
-from bankloom.core.embedded_postgres.errors import (
-    NotStartedError,
-    RefusedError,
-    UnreachableFolderError,
-)
+from bankloom.core.embedded_postgres.errors import NotStartedError, RefusedError
 from bankloom.core.embedded_postgres.folder import DataFolder, Passwords
 from bankloom.core.embedded_postgres.home import STATE_DIR
 from bankloom.core.embedded_postgres.notes import make_notes
@@ -43,11 +38,8 @@ class EmbeddedPostgres:
 
         Raises EmbeddedPostgresError, one class for each thing that a person has to set right.
         """
-        with self._mutex:
-            try:
-                self._start()
-            except OSError as error:
-                raise UnreachableFolderError(self._explain(error)) from error
+        with self._mutex, self._folder.usable():
+            self._start()
         return self
 
     def ensure_running(self) -> None:
@@ -128,16 +120,6 @@ class EmbeddedPostgres:
         server = Server(self._folder, programs, durable=self._durable)
         server.check_version()
         return _Started(programs, server, self._folder.passwords())
-
-    def _explain(self, error: OSError) -> str:
-        """Say in a sentence why the data folder can't be used."""
-        if isinstance(error, PermissionError):
-            return (
-                f"{error.filename or self._folder.path} belongs to another account. Use the "
-                "account that started the database, or set BANKLOOM_DATA_DIR to a folder of your "
-                "own."
-            )
-        return unusable(self._folder.path, error)
 
     def _leave(self) -> None:
         if self._membership is not None:

@@ -16,9 +16,10 @@ from typing import Self
 from urllib.parse import quote
 
 from bankloom.core import private_files
+from bankloom.core.data_dir import unusable
 from bankloom.core.embedded_postgres import home, locks, socket_folder
 from bankloom.core.embedded_postgres.account import Account
-from bankloom.core.embedded_postgres.errors import StartFailedError
+from bankloom.core.embedded_postgres.errors import StartFailedError, UnreachableFolderError
 
 LOG_BYTES_MAX = 10_000_000
 LOG_LINES_QUOTED = 15
@@ -89,6 +90,22 @@ class DataFolder:
         """
         socket = quote(str(self.socket_folder))
         return f"postgresql://{role}:{password}@/{database}?host={socket}&port=5432"
+
+    @contextmanager
+    def usable(self) -> Iterator[None]:
+        """Say in a sentence why the folder can't be used. Errors: `UnreachableFolderError`."""
+        try:
+            yield
+        except OSError as error:
+            raise UnreachableFolderError(self._explain(error)) from error
+
+    def _explain(self, error: OSError) -> str:
+        if isinstance(error, PermissionError):
+            return (
+                f"{error.filename or self.path} belongs to another account. Use the account that "
+                "started the database, or set BANKLOOM_DATA_DIR to a folder of your own."
+            )
+        return unusable(self.path, error)
 
     def create(self) -> None:
         """Make the folder, and those above it, where they are missing; leave others as they are.

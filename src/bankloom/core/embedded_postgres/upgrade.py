@@ -14,6 +14,7 @@ from bankloom.core.embedded_postgres import (
     service_role,
     succession,
 )
+from bankloom.core.embedded_postgres.account import Account
 from bankloom.core.embedded_postgres.binaries import MAJOR
 from bankloom.core.embedded_postgres.creation import SUPERUSER
 from bankloom.core.embedded_postgres.errors import InUseError
@@ -48,14 +49,9 @@ def upgrading(data_dir: Path, old_bin_dir: Path | None = None) -> Iterator[Upgra
     version's programs, where they are not bundled. Errors: EmbeddedPostgresError.
     """
     folder = DataFolder(data_dir.resolve())
-    folder.create()
-    runner = account.choose(folder.cluster)
-    folder.settle(runner)
-    with locks.exclusive(folder.start_lock, Patience(folder.log)):
-        _refuse_users(folder)
-        folder.claim()
-        succession.finish(folder)
-        _discard_new(folder)
+    with ExitStack() as held:
+        with folder.usable():
+            runner = _hold(folder, held)
         if folder.major in {None, str(MAJOR)}:
             yield None
             return
@@ -67,6 +63,19 @@ def upgrading(data_dir: Path, old_bin_dir: Path | None = None) -> Iterator[Upgra
             succession.decide(folder)
         finally:
             _discard_new(folder)
+
+
+def _hold(folder: DataFolder, held: ExitStack) -> Account:
+    """Keep everybody else out, and clear away what a killed upgrade left; return the account."""
+    folder.create()
+    runner = account.choose(folder.cluster)
+    folder.settle(runner)
+    held.enter_context(locks.exclusive(folder.start_lock, Patience(folder.log)))
+    _refuse_users(folder)
+    folder.claim()
+    succession.finish(folder)
+    _discard_new(folder)
+    return runner
 
 
 def _refuse_users(folder: DataFolder) -> None:

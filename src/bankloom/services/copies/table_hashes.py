@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
-from bankloom.services import copy_session
+from bankloom.services.copies import copy_session
 
 if TYPE_CHECKING:
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 _HALF = 2**64
 

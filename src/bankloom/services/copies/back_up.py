@@ -15,14 +15,14 @@ from psycopg import sql
 from bankloom.core.copy_errors import BackupFileError
 from bankloom.core.db import SCHEMA
 from bankloom.core.private_files import sync_folder
-from bankloom.services import database_snapshot
+from bankloom.services.copies import database_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from bankloom.core.address import Address
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 MAGIC = b"PGDMP"
 """What a file of pg_dump's custom format begins with."""

