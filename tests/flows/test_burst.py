@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from bankloom.models import Item
-from bankloom.services import fence, sync_item, tasks
+from bankloom.services import fence, request_run, tasks
 from harness import serving, settings_for, wait_until
 from scenes import (
     SYNC_PATH,
@@ -170,9 +170,9 @@ def test_a_request_between_the_reading_and_the_commit_of_a_beginning(
             with runtime.database.session() as first:
                 Item.lock(first, item_id)
                 ask_for_run(runtime, item_id)
-                wait_until(lambda: waits_for_a_lock(runtime, "FROM items"))
+                wait_until(lambda: waits_for_a_lock(runtime, "SELECT bankloom.items."))
                 lock(held, "SELECT FROM sync_runs WHERE status = 'queued'")
-            wait_until(lambda: waits_for_a_lock(runtime, "INTO sync_runs"))
+            wait_until(lambda: waits_for_a_lock(runtime, "INTO bankloom.sync_runs"))
             late = start(ask_for_run, runtime, item_id)
             wait_until(lambda: waits_for_a_lock(runtime, "pg_advisory_xact_lock"))
         late.result()
@@ -204,7 +204,7 @@ def test_a_request_that_is_being_committed_is_that_of_the_run_that_begins(
     item_id = store_item(runtime, bank)
     with background() as start:
         with runtime.database.session() as session:
-            sync_item.request(session, item_id, "webhook", asks_item=True)
+            request_run.request(session, item_id, "webhook", asks_item=True)
             beginning = start(fence.begin, runtime, item_id, lambda: False)
             wait_until(lambda: waits_for_a_lock(runtime, "pg_advisory_xact_lock"))
         run = beginning.result()
