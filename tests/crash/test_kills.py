@@ -21,7 +21,6 @@ from harness import settings_for, wait_until
 from scenes import EXCHANGE_PATH, SYNC_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bankloom.core.settings import Settings
@@ -71,7 +70,7 @@ def settings(bank: Running, reachable_dir: Path, port: int) -> Settings:
 
 
 @pytest.fixture
-def slow_bank(bank: Running) -> Iterator[Running]:
+def slow_bank(bank: Running) -> Running:
     """A bank that takes its time, and whose tokens outlive the leaps of its clock."""
     bank.control.settings(public_token_seconds=10**7)
     for path in (SYNC_PATH, EXCHANGE_PATH):
@@ -96,12 +95,17 @@ def test_whatever_dies_the_tables_equal_the_ledger(  # noqa: PLR0917 - fixtures
             weather.resume()
             for _ in range(min(left, KILLS_BETWEEN_COMPARISONS)):
                 killed[kill_someone(place, slow_bank, rng)] += 1
+            paused = time.monotonic()
             weather.pause()
             told = compare(place, slow_bank, settings, callers)
             comparisons += 1
-            say(f"{time.monotonic() - began:5.0f} s: {dict(killed)} killed; {told}")
+            now = time.monotonic()
+            say(
+                f"{now - began:4.0f} s: killed {dict(killed)}; at rest in {now - paused:.0f} s; {told}"
+            )
         exits = {each.name: each.exits for each in place.programs if each.exits}
-    say(f"{comparisons} comparisons; the weather: {dict(weather.changes)}; ended alone: {exits}")
+    say(f"{comparisons} comparisons; the weather: {dict(weather.changes)}")
+    say(f"people heard {dict(callers.heard)}; ended by themselves: {exits}")
 
 
 def kill_someone(place: Town, bank: Running, rng: random.Random) -> str:
