@@ -62,7 +62,7 @@ def _intake(bank: Bank, server: Server, plan: Plan) -> list[Figure]:
         server.fresh_database() as database_url,
         tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
         running_service(
-            bank, Path(folder), "--no-with-worker", database_url=database_url
+            bank, Path(folder), "--no-worker", database_url=database_url
         ) as service,
         running_bare(bank.key) as bare,
     ):

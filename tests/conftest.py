@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from outside_server import OutsideServer
 
 _numbers = itertools.count(1)
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("bankloom", deadline=None)
+hypothesis.settings.load_profile("bankloom")
 
 
 @pytest.fixture(scope="session")

@@ -64,24 +64,30 @@ def test_what_is_due_sooner_stays_so(api: Api, runtime: Runtime, bank: Running) 
 
 
 @pytest.mark.parametrize(
-    ("error_type", "error_code"),
+    ("error_type", "error_code", "status", "code"),
     [
-        ("ITEM_ERROR", "PRODUCTS_NOT_SUPPORTED"),
-        ("ITEM_ERROR", "ITEM_LOGIN_REQUIRED"),
-        ("RATE_LIMIT_EXCEEDED", "TRANSACTIONS_REFRESH_LIMIT"),
+        ("ITEM_ERROR", "PRODUCTS_NOT_SUPPORTED", 502, "plaid_error"),
+        ("ITEM_ERROR", "ITEM_LOGIN_REQUIRED", 502, "plaid_error"),
+        ("RATE_LIMIT_EXCEEDED", "TRANSACTIONS_REFRESH_LIMIT", 503, "plaid_busy"),
     ],
 )
-def test_plaids_refusal_is_passed_on(
-    api: Api, runtime: Runtime, bank: Running, error_type: str, error_code: str
+def test_plaids_refusal_is_passed_on(  # noqa: PLR0917 - the parameters of Plaid's refusals
+    api: Api,
+    runtime: Runtime,
+    bank: Running,
+    error_type: str,
+    error_code: str,
+    status: int,
+    code: str,
 ) -> None:
-    """502 with Plaid's codes, and nothing is due for it."""
+    """With Plaid's codes, and nothing is due for it."""
     item_id = linked(api, bank)
     refusal = {"error_type": error_type, "error_code": error_code}
     bank.control.fault(REFRESH_PATH, error=refusal)
     answer = api.client.post(f"/plaid/items/{item_id}/refresh")
-    assert answer.status_code == 502
+    assert answer.status_code == status
     error = answer.json()["error"]
-    assert (error["code"], error["error_code"]) == ("plaid_error", error_code)
+    assert (error["code"], error["error_code"]) == (code, error_code)
     assert error["request_id"] == bank.control.calls(REFRESH_PATH)[-1]["request_id"]
     ((seconds,),) = query(runtime, WAIT)
     assert seconds > 3600

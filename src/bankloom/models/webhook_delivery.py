@@ -93,8 +93,19 @@ class WebhookDelivery(Base):
         cls, session: Session, delivery_id: uuid.UUID, until: dt.datetime | None, outcome: str
     ) -> None:
         """Count a try of a delivery that is not handled, and say when the next one is due, if ever."""
+        cls.put_all_off(session, [delivery_id], until, outcome)
+
+    @classmethod
+    def put_all_off(
+        cls,
+        session: Session,
+        ids: Collection[uuid.UUID],
+        until: dt.datetime | None,
+        outcome: str,
+    ) -> None:
+        """Do so with several at once."""
         tried = {"attempts": cls.attempts + 1, "next_try_at": until, "outcome": outcome}
-        cls._change(session, [delivery_id], **tried)
+        cls._change(session, ids, **tried)
 
     @classmethod
     def _change(cls, session: Session, ids: Collection[uuid.UUID], **values: Any) -> None:

@@ -153,5 +153,5 @@ def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
             return False
         webhook_actions.do(session, planned, webhook.item_id)
         if planned.waits_for_item and webhook.item_id:
-            webhook_actions.replay_waiting(session, ours, webhook.item_id)
+            webhook_actions.replay_waiting(session, webhook.item_id)
     return True

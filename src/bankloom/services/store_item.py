@@ -35,7 +35,7 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
             )
         )
         session.flush()
-        webhook_actions.replay_waiting(session, runtime.plaid.world, told.item_id)
+        webhook_actions.replay_waiting(session, told.item_id)
     elif item.user_id != user_id:
         raise UnknownPublicTokenError
     elif item.access_token_hash != token_hash:

@@ -102,18 +102,26 @@ def do(session: Session, planned: Plan, item_id: str | None) -> None:
         request_run.request(session, item_id, TRIGGER, asks_item=asks_item)
 
 
-def replay_waiting(session: Session, ours: World, item_id: str) -> None:
+def replay_waiting(session: Session, item_id: str) -> None:
     """Handle what came for an Item before we held it, if we hold it now, in this session's commit.
 
-    The lock is that of whoever stores an Item: a delivery that is committed at the same moment is
-    either seen here, or sees the Item.
+    However many they are, they share one run. The lock is that of whoever stores an Item: a delivery
+    that is committed at the same moment is either seen here, or sees the Item.
     """
     ItemProduct.lock(session, item_id)
-    if Item.standing(session, item_id) is None:
+    waiting = [
+        each
+        for each in WebhookDelivery.waiting_of_item(session, item_id)
+        if each.next_try_at is None
+    ]
+    if not waiting or Item.standing(session, item_id) is None:
         return
-    for delivery in WebhookDelivery.waiting_of_item(session, item_id):
-        if delivery.next_try_at is None:
-            _stamp(session, delivery, _do_again(session, ours, delivery))
+    asking = {each.id for each in waiting if each.webhook_type in types_of(Action.ASK_ITEM)}
+    others = {each.id for each in waiting} - asking
+    at = clock.now()
+    do(session, Plan(Action.ASK_ITEM if asking else Action.SYNC, RUN_REQUESTED), item_id)
+    WebhookDelivery.put_all_off(session, asking, at + FIRST_WAIT, WAITS_FOR_ANSWER)
+    WebhookDelivery.mark_handled(session, others, at, RUN_REQUESTED)
 
 
 def retry_due(runtime: Runtime) -> None:
