@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup demo test check format lock bench clean
+.PHONY: help setup demo test crash check format lock bench clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -18,6 +18,9 @@ demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced 
 
 test: setup ## every test
 	@$(BIN)/pytest -n auto $(ARGS)
+
+crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank
+	@$(BIN)/pytest tests/crash -n 0 -s --kills 200 $(ARGS)
 
 check: setup ## formatting, lint, types, import directions
 	$(BIN)/ruff format --check .

@@ -237,10 +237,15 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "BANKLOOM_API_KEY": API_KEY,
         "BANKLOOM_LEASE_SECONDS": str(settings.lease_seconds),
         "BANKLOOM_WORKER_SILENT_SECONDS": str(settings.worker_silent_seconds),
+        "BANKLOOM_WORKER_CONCURRENCY": str(settings.worker_concurrency),
+        "BANKLOOM_SYNC_INTERVAL_SECONDS": str(settings.sync_interval_seconds),
+        "BANKLOOM_CHECK_INTERVAL_SECONDS": str(settings.check_interval_seconds),
         "BANKLOOM_LOG_LEVEL": settings.log_level,
     }
     if settings.rate_limits:
         environment["BANKLOOM_RATE_LIMITS"] = settings.rate_limits
+    if settings.public_url:
+        environment["BANKLOOM_PUBLIC_URL"] = settings.public_url
     if settings.database_url:
         environment["BANKLOOM_DATABASE_URL"] = settings.database_url.get_secret_value()
     return environment
