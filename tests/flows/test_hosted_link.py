@@ -103,7 +103,7 @@ def test_polling_alone_completes_it(api: Api, runtime: Runtime, bank: Running) -
     through(bank, opened)
     query(runtime, "UPDATE link_sessions SET poll_at = now()")
     with runtime.database.session() as session:
-        jobs.exchanges_later(session)  # the worker's own turn comes within 15 s
+        jobs.turn_later(session, jobs.EXCHANGES_QUEUE)  # the worker's own turn comes within 15 s
     (item_id,) = wait_until(lambda: list(states(api)))
     wait_until(lambda: is_ready(api, item_id))
     assert states(api)[item_id].keys() == set(ALL)
