@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup demo test crash check format lock bench clean
+.PHONY: help setup demo test crash check format lock bench simulate clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -34,6 +34,9 @@ format: setup ## rewrite the files as ruff wants them
 
 bench: setup ## ratios against named references, all measured in one run
 	$(BIN)/python bench/run.py $(ARGS)
+
+simulate: setup ## how far each step of docs/scaling.md carries; ARGS="--write" puts it there
+	$(BIN)/python bench/simulation.py $(ARGS)
 
 lock: ## resolve pyproject.toml anew into the lock files
 	python3 -m venv build/lock && build/lock/bin/pip install -q uv

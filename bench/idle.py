@@ -39,12 +39,12 @@ def measure(bank: Bank, server: Server, items: int, seconds: float) -> list[Figu
         _link(service.url, bank, items)
         time.sleep(min(seconds, _SETTLE_SECONDS))
         with EmbeddedPostgres(Path(made) / "postgres") as embedded:
-            database = _postmaster(embedded.url)
+            database = postmaster(embedded.url)
         whole = [psutil.Process(service.pid), database]
         percent = _cpu_percent(whole, seconds)
         mib = _mib(whole)
     with running_bare(bank.key) as bare, server.fresh_database() as database_url:
-        bare_mib = _mib([psutil.Process(bare.pid), _postmaster(database_url)])
+        bare_mib = _mib([psutil.Process(bare.pid), postmaster(database_url)])
     say(f"idle: {percent:.2f} % of a core, {mib:.0f} MiB")
     return [
         Figure(
@@ -72,7 +72,7 @@ def _link(url: str, bank: Bank, count: int) -> None:
             time.sleep(0.1)
 
 
-def _postmaster(url: str) -> psutil.Process:
+def postmaster(url: str) -> psutil.Process:
     """Return the process that all of a server's others come from."""
     with psycopg.connect(url) as connection:
         backend = psutil.Process(connection.info.backend_pid)
@@ -83,12 +83,12 @@ def _postmaster(url: str) -> psutil.Process:
 
 
 def _cpu_percent(roots: list[psutil.Process], seconds: float) -> float:
-    before, started = _cpu_seconds(roots), time.perf_counter()
+    before, started = cpu_seconds(roots), time.perf_counter()
     time.sleep(seconds)
-    return 100 * (_cpu_seconds(roots) - before) / (time.perf_counter() - started)
+    return 100 * (cpu_seconds(roots) - before) / (time.perf_counter() - started)
 
 
-def _cpu_seconds(roots: list[psutil.Process]) -> float:
+def cpu_seconds(roots: list[psutil.Process]) -> float:
     """Return what the processes have used, and those of their children that are gone."""
     return sum(sum(each.cpu_times()[:4]) for each in _tree(roots))
 

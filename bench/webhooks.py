@@ -61,9 +61,7 @@ def _intake(bank: Bank, server: Server, plan: Plan) -> list[Figure]:
     with (
         server.fresh_database() as database_url,
         tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
-        running_service(
-            bank, Path(folder), "--no-worker", database_url=database_url
-        ) as service,
+        running_service(bank, Path(folder), "--no-worker", database_url=database_url) as service,
         running_bare(bank.key) as bare,
     ):
         with ours.opened(bank.url, database_url) as runtime:

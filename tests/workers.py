@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-from procrastinate.exceptions import AlreadyEnqueued
 
 from bankloom.models import Item, ItemProduct, ProductState, User
 from bankloom.services import jobs, request_run
@@ -131,15 +129,7 @@ def leave_behind(runtime: Runtime, item_id: str, worker_id: int | None) -> None:
 def tick_now(runtime: Runtime) -> None:
     """Let a running worker tick at once, instead of at the next quarter minute."""
     with runtime.database.session() as session:
-        connection = session.connection()
-        deferrer = jobs._engine.configure_task(
-            jobs.TICKS_QUEUE,
-            queue=jobs.TICKS_QUEUE,
-            queueing_lock=jobs.TICKS_QUEUE,
-            connection=connection.connection.driver_connection,
-        )
-        with suppress(AlreadyEnqueued), connection.begin_nested():
-            deferrer.defer(timestamp=0)
+        jobs.turn_later(session, jobs.TICKS_QUEUE)
 
 
 def settle(runtime: Runtime) -> None:

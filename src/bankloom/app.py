@@ -26,8 +26,8 @@ from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.keep_counts import CountsKeeper
-from bankloom.services.receive_webhook import Intake
 from bankloom.services.runtime import Runtime
+from bankloom.services.webhooks.receive import Intake
 from bankloom.worker import WorkerThread
 
 if TYPE_CHECKING:

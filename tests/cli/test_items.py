@@ -174,12 +174,16 @@ def test_names_that_are_none_are_one_sentence(api: Api, beside: dict[str, str]) 
 def test_without_a_worker_a_sync_says_so(
     settings: Settings, bank: Running, beside: dict[str, str]
 ) -> None:
-    """A run that nobody would take up is announced as such."""
+    """A run that nobody would take up is announced as such; one that has to wait is not waited for."""
     with serving(settings, with_worker=False) as (_, runtime):
         item_id = store_item(runtime, bank)
         asked = bankloom(beside, "items", "sync", item_id)
         assert asked.returncode == 0
         assert "No worker runs" in asked.stderr
+        query(runtime, "UPDATE items SET cooling_until = '2030-01-02T03:04:05Z'")
+        waited = bankloom(beside, "items", "sync", item_id, "--wait")
+        assert waited.returncode == 1
+        assert "not asked about this Item until 2030-01-02 03:04:05Z" in waited.stdout
         assert runs(runtime, item_id) == ["queued"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bankloom.services import cancel_run
-from harness import wait_until
+from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
     assert_equals_ledger,
@@ -15,9 +15,10 @@ from scenes import (
     query,
     stored,
 )
-from workers import runs, settle
+from workers import ask_for_run, runs, settle, store_item
 
 if TYPE_CHECKING:
+    from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
     from harness import Api
     from platypus_bank.testing import Running
@@ -122,3 +123,17 @@ def test_what_has_ended_stays_as_it_is(api: Api, runtime: Runtime, bank: Running
     assert cancel_run.now(runtime, "unknown") == []
     after = query(runtime, "SELECT * FROM sync_runs"), query(runtime, "SELECT * FROM item_products")
     assert after == before
+
+
+def test_what_waits_for_its_item_to_cool_is_cancelled_too(
+    settings: Settings, bank: Running
+) -> None:
+    """A run that is put off by a limit of Plaid's goes, and with it what it was to do then."""
+    with serving(settings, with_worker=False) as (_, runtime):
+        item_id = store_item(runtime, bank)
+        ask_for_run(runtime, item_id)
+        query(runtime, "UPDATE items SET cooling_until = now() + interval '1 hour'")
+        query(runtime, "UPDATE item_products SET next_try_at = now() + interval '59 minutes'")
+        assert [each.was for each in cancel_run.now(runtime, item_id)] == ["queued"]
+        ((seconds,),) = query(runtime, WAIT)
+        assert seconds > 2 * 3600

@@ -9,7 +9,8 @@ import pytest
 
 from bankloom.core import clock
 from bankloom.models import ExchangeClaim
-from bankloom.services import finish_exchanges, link_deliveries
+from bankloom.services import finish_exchanges
+from bankloom.services.webhooks import link_deliveries
 from harness import serving
 from link_scenes import decide, hosted_link, poll, session_of, through, update_mode
 from scenes import EXCHANGE_PATH, exchange, query, states

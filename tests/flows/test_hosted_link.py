@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bankloom.services import finish_exchanges, jobs, link_deliveries, poll_sessions
+from bankloom.services import finish_exchanges, jobs, poll_sessions
+from bankloom.services.webhooks import link_deliveries
 from harness import serving, wait_until
 from link_scenes import (
     TOKEN_GET_PATH,
@@ -102,7 +103,7 @@ def test_polling_alone_completes_it(api: Api, runtime: Runtime, bank: Running) -
     through(bank, opened)
     query(runtime, "UPDATE link_sessions SET poll_at = now()")
     with runtime.database.session() as session:
-        jobs.exchanges_later(session)  # the worker's own turn comes within 15 s
+        jobs.turn_later(session, jobs.EXCHANGES_QUEUE)  # the worker's own turn comes within 15 s
     (item_id,) = wait_until(lambda: list(states(api)))
     wait_until(lambda: is_ready(api, item_id))
     assert states(api)[item_id].keys() == set(ALL)

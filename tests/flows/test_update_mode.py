@@ -53,7 +53,7 @@ def look_soon(runtime: Runtime) -> None:
     """Let the worker ask about the open sessions now, not at its next turn."""
     query(runtime, "UPDATE link_sessions SET poll_at = now() WHERE poll_at IS NOT NULL")
     with runtime.database.session() as session:
-        jobs.exchanges_later(session)
+        jobs.turn_later(session, jobs.EXCHANGES_QUEUE)
 
 
 def test_a_repaired_item_syncs_again(api: Api, runtime: Runtime, bank: Running) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from bankloom.core import clock, signatures
 from bankloom.models import Item, User, WebhookDelivery
-from bankloom.services import tick, webhook_actions, webhook_bodies
-from bankloom.services.receive_webhook import Intake, Received
+from bankloom.services import tick
 from bankloom.services.store_item import put_item
-from bankloom.services.webhook_actions import FIRST_WAIT, LONGEST_WAIT
+from bankloom.services.webhooks import actions as webhook_actions
+from bankloom.services.webhooks import bodies as webhook_bodies
+from bankloom.services.webhooks.actions import FIRST_WAIT, LONGEST_WAIT
+from bankloom.services.webhooks.receive import Intake, Received
 from harness import wait_until
 from scenes import query, sandbox_public_token, waiting_for_locks
 from webhook_sender import body_of, plaid_keys, updates_available

@@ -13,7 +13,7 @@ import pytest
 
 from bankloom.core.errors import PlaidUnreachableError, WebhookUndecidedError
 from bankloom.core.signatures import Jwk, UnbelievedError, Verdict
-from bankloom.services.webhook_keys import (
+from bankloom.services.webhooks.keys import (
     ENTRIES_MAX,
     LOOK_AGAIN_SECONDS,
     UNKNOWN_SECONDS,

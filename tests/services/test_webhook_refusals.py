@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from bankloom.core.signatures import UnbelievedError, Verdict
 from bankloom.models import WebhookRefusal
-from bankloom.services.webhook_refusals import Refusals
+from bankloom.services.webhooks.refusals import Refusals
 from harness import wait_until
 from scenes import query
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bankloom.core.signatures import Verdict
-from bankloom.services import webhook_table
-from bankloom.services.webhook_table import Action, action_of
+from bankloom.services.webhooks import table as webhook_table
+from bankloom.services.webhooks.table import Action, action_of
 
 ROUTE = (Path(__file__).parents[2] / "docs/routes/plaid.md").read_text()
 DOES = {

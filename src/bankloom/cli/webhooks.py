@@ -16,7 +16,15 @@ from bankloom.cli.opened import opened
 from bankloom.core.errors import NotFoundError
 from bankloom.core.logs import redact
 from bankloom.models import WebhookDelivery, WebhookRefusal
-from bankloom.services import webhook_actions, webhook_bodies, webhook_self_test
+from bankloom.services.webhooks import (
+    actions as webhook_actions,
+)
+from bankloom.services.webhooks import (
+    bodies as webhook_bodies,
+)
+from bankloom.services.webhooks import (
+    self_test as webhook_self_test,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

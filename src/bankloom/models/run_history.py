@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, select, true, tuple_
+from sqlalchemy.orm import aliased
 
 from bankloom.models.item import Item
 from bankloom.models.sync_run import SyncRun
@@ -37,28 +38,27 @@ def page_of_runs(
 ) -> Sequence[SyncRun]:
     """Return up to `limit` runs, newest first, that follow `after`; not those of removed Items."""
     matching = _matching(wanted, after)
-    if wanted.user_id is None:
-        removed = select(Item.item_id).where(Item.removed_at.is_not(None))
-        page = and_(matching, SyncRun.item_id.not_in(removed))
-    else:
-        page = SyncRun.id.in_(_newest_of_each_item(wanted.user_id, matching, limit))
-    return session.scalars(select(SyncRun).where(page).order_by(*_NEWEST_FIRST).limit(limit)).all()
+    if wanted.user_id is not None:
+        return session.scalars(_newest_of_user(wanted.user_id, matching, limit)).all()
+    removed = select(Item.item_id).where(Item.removed_at.is_not(None))
+    page = select(SyncRun).where(matching, SyncRun.item_id.not_in(removed))
+    return session.scalars(page.order_by(*_newest_first(SyncRun)).limit(limit)).all()
 
 
-_NEWEST_FIRST = (SyncRun.requested_at.desc(), SyncRun.id.desc())
+def _newest_first(run: type[SyncRun]) -> tuple[ColumnElement[Any], ...]:
+    return run.requested_at.desc(), run.id.desc()
 
 
-def _newest_of_each_item(
+def _newest_of_user(
     user_id: uuid.UUID, matching: ColumnElement[bool], limit: int
-) -> Select[uuid.UUID]:
-    """Select the ids among which the newest runs of a user are: one index range an Item."""
-    of_item = select(SyncRun.id, SyncRun.requested_at).where(
-        SyncRun.item_id == Item.item_id, matching
-    )
-    newest = of_item.order_by(*_NEWEST_FIRST).limit(limit).lateral()
-    ids = select(newest.c.id).select_from(Item).join(newest, true())
-    ids = ids.where(Item.user_id == user_id, Item.removed_at.is_(None))
-    return ids.order_by(newest.c.requested_at.desc(), newest.c.id.desc()).limit(limit)
+) -> Select[SyncRun]:
+    """Select the newest runs of a user: one index range an Item, and nothing else is read."""
+    of_item = select(SyncRun).where(SyncRun.item_id == Item.item_id, matching)
+    newest = of_item.order_by(*_newest_first(SyncRun)).limit(limit).lateral()
+    run = aliased(SyncRun, newest)
+    runs = select(run).select_from(Item).join(newest, true())
+    theirs = runs.where(Item.user_id == user_id, Item.removed_at.is_(None))
+    return theirs.order_by(*_newest_first(run)).limit(limit)
 
 
 def _matching(wanted: RunFilter, after: Place | None) -> ColumnElement[bool]:

@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect
 from bankloom.core.errors import WebhookUndecidedError
 from bankloom.core.signatures import HEADER
 from bankloom.routes import shapes
-from bankloom.services.receive_webhook import BODY_BYTES_MAX, Received
+from bankloom.services.webhooks.receive import BODY_BYTES_MAX, Received
 
 if TYPE_CHECKING:
     from bankloom.routes.threads import Threads
-    from bankloom.services.receive_webhook import Intake
+    from bankloom.services.webhooks.receive import Intake
 
 router = APIRouter(prefix="/plaid", tags=["webhooks"])
 

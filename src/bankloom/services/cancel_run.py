@@ -49,7 +49,7 @@ def now(runtime: Runtime, item_id: str, only: uuid.UUID | None = None) -> list[C
         statuses = {each.was for each in cancelled}
         if RunStatus.RUNNING in statuses:
             item.run_id = None
-        _back_to_schedule(runtime, session, item_id, statuses)
+        _back_to_schedule(runtime, session, item, statuses)
         reason = settle_run.reason_of(RunCancelledError())
         for run_id, was in cancelled:
             SyncRun.end(session, run_id, RunStatus.CANCELLED, **reason)
@@ -58,21 +58,23 @@ def now(runtime: Runtime, item_id: str, only: uuid.UUID | None = None) -> list[C
 
 
 def _back_to_schedule(
-    runtime: Runtime, session: Session, item_id: str, statuses: Collection[str]
+    runtime: Runtime, session: Session, item: Item, statuses: Collection[str]
 ) -> None:
     """Give the tags that the cancelled runs were for the next times of a schedule.
 
-    Those of a queued run are due by now, those of a running one under its lease. What was asked for
-    while that one ran is another's, and stands.
+    Those of a queued run are due by now, or when the Item has cooled; those of a running one under
+    its lease. What was asked for while that one ran is another's, and stands.
     """
     at = clock.now()
-    lease_ends = at + timedelta(seconds=runtime.settings.lease_seconds)
-    for tag in ItemProduct.of_item(session, item_id):
+    asked_by = max(at, item.cooling_until or at)
+    leased_by = at + timedelta(seconds=runtime.settings.lease_seconds)
+    for tag in ItemProduct.of_item(session, item.item_id):
         due = tag.next_try_at
-        if due is not None and due <= lease_ends:
-            whose = RunStatus.QUEUED if due <= at else RunStatus.RUNNING
-            if whose in statuses:
-                ItemProduct.note(session, tag, next_try_at=_next_time(runtime, tag))
+        if due is None or due > max(asked_by, leased_by):
+            continue
+        whose = RunStatus.QUEUED if due <= asked_by else RunStatus.RUNNING
+        if whose in statuses:
+            ItemProduct.note(session, tag, next_try_at=_next_time(runtime, tag))
 
 
 def _next_time(runtime: Runtime, tag: ItemProduct) -> datetime | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
-from bankloom.services import item_health, item_news, notice_change, schedules
+from bankloom.services import item_health, notice_change, schedules
 from bankloom.services.plaid_errors import Remedy, remedy
+from bankloom.services.webhooks import item_news
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from bankloom.services.fence import Run
-    from bankloom.services.item_news import News
     from bankloom.services.plaid_messages import ItemInfo, PlaidItem
+    from bankloom.services.webhooks.item_news import News
 
 log = logging.getLogger(__name__)
 

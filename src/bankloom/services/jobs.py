@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
-import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from sqlalchemy import text
-
-from bankloom.core.errors import DatabaseLostError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-_engine = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
-"""Never opened: it only writes jobs over our own sessions' connections."""
 
 SYNC_ITEM = "sync_item"
 ITEMS_QUEUE = "items"
@@ -65,39 +59,17 @@ def later(session: Session, item_id: str) -> None:
 
     A job that waits has not read anything yet, so it does this work too.
     """
-    _defer(session, SYNC_ITEM, ITEMS_QUEUE, item_id, lock=item_id, args={"item_id": item_id})
+    job = {"task": SYNC_ITEM, "queue": ITEMS_QUEUE, "only_one": item_id, "one_at_a_time": item_id}
+    session.execute(_DEFER, {**job, "args": json.dumps({"item_id": item_id})})
 
 
-def exchanges_later(session: Session) -> None:
-    """Queue the exchanges in this session's commit, unless they are waiting already."""
-    _defer(session, EXCHANGES_QUEUE, EXCHANGES_QUEUE, EXCHANGES_QUEUE, args={"timestamp": 0})
+def turn_later(session: Session, queue: str) -> None:
+    """Queue a turn of the ticks or the exchanges in this session's commit, unless one is waiting."""
+    job = {"task": queue, "queue": queue, "only_one": queue, "one_at_a_time": None}
+    session.execute(_DEFER, {**job, "args": json.dumps({"timestamp": 0})})
 
 
-def _defer(  # noqa: PLR0913 - what the engine's own call takes
-    session: Session,
-    task: str,
-    queue: str,
-    queueing_lock: str,
-    *,
-    args: dict[str, Any],
-    lock: str | None = None,
-) -> None:
-    """Queue a job, unless one with its queueing lock waits.
-
-    The savepoint is needed because the engine's refusal would otherwise abort the whole commit.
-    """
-    connection = session.connection()
-    deferrer = _engine.configure_task(
-        task,
-        queue=queue,
-        lock=lock,
-        queueing_lock=queueing_lock,
-        connection=connection.connection.driver_connection,
-    )
-    try:
-        with connection.begin_nested():
-            deferrer.defer(**args)
-    except AlreadyEnqueued:
-        return
-    except ConnectorException as error:
-        raise DatabaseLostError from error
+_DEFER = text(
+    "SELECT bankloom.defer_unless_waiting("
+    ":task, :queue, :only_one, :one_at_a_time, CAST(:args AS jsonb))"
+)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from bankloom.core.errors import UnknownPublicTokenError
 from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
-from bankloom.services import request_run, webhook_actions
+from bankloom.services import request_run
 from bankloom.services.sync_accounts import link_account_values
+from bankloom.services.webhooks import actions as webhook_actions
 
 if TYPE_CHECKING:
     import uuid

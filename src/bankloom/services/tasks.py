@@ -11,14 +11,8 @@ import procrastinate
 from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
-from bankloom.services import (
-    finish_exchanges,
-    jobs,
-    link_deliveries,
-    poll_sessions,
-    sync_item,
-    tick,
-)
+from bankloom.services import finish_exchanges, jobs, poll_sessions, sync_item, tick
+from bankloom.services.webhooks import link_deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

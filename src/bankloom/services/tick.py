@@ -17,7 +17,8 @@ from bankloom.models import (
     SyncRun,
     transaction_staging,
 )
-from bankloom.services import end_lost_jobs, jobs, prune, request_run, webhook_actions
+from bankloom.services import end_lost_jobs, jobs, prune, request_run
+from bankloom.services.webhooks import actions as webhook_actions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,6 +9,28 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+# One round trip where the engine's client and a savepoint around it take three: every webhook waits for it.
+DEFER_UNLESS_WAITING = """
+CREATE FUNCTION bankloom.defer_unless_waiting(
+    task text, queue text, only_one text, one_at_a_time text, args jsonb
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    violated text;
+BEGIN
+    PERFORM bankloom_jobs.procrastinate_defer_jobs_v1(ARRAY[
+        ROW(queue, task, 0, one_at_a_time, only_one, args, NULL)
+    ]::bankloom_jobs.procrastinate_job_to_defer_v1[]);
+EXCEPTION WHEN unique_violation THEN
+    GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+    IF violated <> 'procrastinate_jobs_queueing_lock_idx_v1' THEN
+        RAISE;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION bankloom.defer_unless_waiting IS
+    'Queues a job of the engine, unless one with its queueing lock waits; the commit lives on either way.';
+"""
+
 CHECKS = {
     "items": (
         "state",
@@ -299,5 +321,6 @@ def upgrade() -> None:
             op.drop_constraint(name, table, schema="bankloom")
         listed = ", ".join(f"'{value}'" for value in values)
         op.create_check_constraint(op.f(name), table, f"{column} IN ({listed})", schema="bankloom")
+    op.execute(DEFER_UNLESS_WAITING)
     # Items of before are looked at soon: how they are is not known yet.
     op.execute("UPDATE bankloom.items SET check_at = now() WHERE removed_at IS NULL")

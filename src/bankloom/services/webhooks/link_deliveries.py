@@ -10,9 +10,10 @@ from bankloom.core import clock
 from bankloom.core.errors import BankloomError, PlaidUnreachableError
 from bankloom.models import LinkSession, WebhookDelivery
 from bankloom.models.exchange_claim import PUBLIC_TOKEN_LIFETIME
-from bankloom.services import link_outcome, repair_item, webhook_bodies
+from bankloom.services import link_outcome, repair_item
 from bankloom.services.plaid_messages import ItemAddResult
-from bankloom.services.webhook_table import Action, types_of
+from bankloom.services.webhooks import bodies as webhook_bodies
+from bankloom.services.webhooks.table import Action, types_of
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime

@@ -16,16 +16,18 @@ from bankloom.core.errors import (
 )
 from bankloom.core.signatures import UnbelievedError, Verdict
 from bankloom.models import SelfTestKey, WebhookDelivery
-from bankloom.services import counted, webhook_actions, webhook_bodies
-from bankloom.services.webhook_keys import FoundKey, WebhookKeys
-from bankloom.services.webhook_refusals import Refusals
+from bankloom.services import counted
+from bankloom.services.webhooks import actions as webhook_actions
+from bankloom.services.webhooks import bodies as webhook_bodies
+from bankloom.services.webhooks.keys import FoundKey, WebhookKeys
+from bankloom.services.webhooks.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bankloom.core.signatures import Claim
     from bankloom.services.runtime import Runtime
-    from bankloom.services.webhook_bodies import Webhook
+    from bankloom.services.webhooks.bodies import Webhook
 
 BODY_BYTES_MAX = 256 * 1024
 """Plaid's largest name some hundred transaction ids: about 10 KiB."""

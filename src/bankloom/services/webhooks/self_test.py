@@ -24,7 +24,7 @@ from bankloom.core import clock
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.signatures import ALGORITHM, HEADER, Verdict
 from bankloom.models import SelfTestKey, WebhookDelivery, WebhookRefusal
-from bankloom.services.receive_webhook import SELF_TEST_KID, SELF_TEST_TYPE
+from bankloom.services.webhooks.receive import SELF_TEST_KID, SELF_TEST_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

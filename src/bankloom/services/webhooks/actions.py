@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, WebhookDelivery
 from bankloom.services import jobs, request_run
-from bankloom.services.webhook_bodies import Webhook
-from bankloom.services.webhook_table import Action, action_of, types_of
+from bankloom.services.webhooks.bodies import Webhook
+from bankloom.services.webhooks.table import Action, action_of, types_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ def _plan_for_item(
 def do(session: Session, planned: Plan, item_id: str | None) -> None:
     """Do it, in this session's commit."""
     if planned.action is Action.LINK:
-        jobs.exchanges_later(session)
+        jobs.turn_later(session, jobs.EXCHANGES_QUEUE)
     elif planned.action is not Action.STORE and item_id is not None:
         asks_item = planned.action is Action.ASK_ITEM
         request_run.request(session, item_id, TRIGGER, asks_item=asks_item)

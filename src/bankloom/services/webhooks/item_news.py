@@ -14,7 +14,7 @@ import msgspec
 
 from bankloom.core import clock
 from bankloom.models import WebhookDelivery
-from bankloom.services import webhook_bodies
+from bankloom.services.webhooks import bodies as webhook_bodies
 
 if TYPE_CHECKING:
     import uuid
