@@ -45,7 +45,8 @@ class Program:
         self.exits: list[int] = []
         """How it ended when nobody had killed it."""
         self._command = [sys.executable, "-c", "from bankloom.cli import main; main()", *arguments]
-        self._environment = {**os.environ, **environment_for(settings)}
+        # Where one ends by itself with a fault of memory, its log is to say where that was.
+        self._environment = {**os.environ, **environment_for(settings), "PYTHONFAULTHANDLER": "1"}
         self._start()
 
     def _start(self) -> None:

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from crash.people import People
     from platypus_bank.testing import Running
 
-ITEMS_MAX = 12
-BULK_MAX = 8
-"""How often a thousand rows come at once: more would only make the comparison longer."""
+ITEMS_A_SPELL = 3
+PILES_A_SPELL = 2
+"""How many Items are new between two pauses, and how often a thousand rows come at once.
+
+More would only make the comparisons longer.
+"""
 
 PAUSE_SECONDS_MAX = 0.25
 
@@ -43,6 +46,7 @@ class Weather:
         self._rng = rng
         self._known: dict[str, Known] = {}
         self._broken: set[str] = set()
+        self._spells = self._piles = 0
         self._error: BaseException | None = None
         self._goes_on, self._ends = threading.Event(), threading.Event()
         self._is_still = threading.Event()
@@ -64,6 +68,7 @@ class Weather:
 
     def resume(self) -> None:
         """Go on."""
+        self._spells += 1
         self._is_still.clear()
         self._goes_on.set()
 
@@ -162,7 +167,8 @@ class Weather:
 
     def _pile(self, item_id: str) -> None:
         """Let several pages come at a time."""
-        if self.changes["pile"] <= BULK_MAX:
+        if self._piles < PILES_A_SPELL * self._spells:
+            self._piles += 1
             self._bank.control.bulk(item_id, self._rng.randint(600, 1600))
 
     def _move(self, item_id: str) -> None:
@@ -202,7 +208,7 @@ class Weather:
         self._people.sync(item_id, waits=self._rng.random() < 0.3)
 
     def _link(self, _item_id: str = "") -> None:
-        if self._people.begun < ITEMS_MAX:
+        if self._people.begun < ITEMS_A_SPELL * self._spells:
             self._people.link(is_patient=not self._known or self._rng.random() < 0.5)
 
     def _trouble(self, _item_id: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from bankloom.core import data_dir
+from bankloom.core import data_dir, structs
 from bankloom.core.counting import Counts
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, WorldMismatchError
@@ -51,6 +51,7 @@ class Runtime:
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
         Errors: `ConfigurationError`; `WorldMismatchError`.
         """
+        structs.make_ready()  # here, for threads come later
         limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
         counts = Counts()
         database = Database.open(settings)
