@@ -55,6 +55,7 @@ class Fleet(NamedTuple):
 
 
 SLOTS = int(Settings.model_fields["worker_concurrency"].default)
+SLOTS_MAX = 64  # `worker_concurrency` takes no more
 ONE_MACHINE = Fleet(f"one machine, {SLOTS} slots", processes=1, slots=SLOTS, machine_cores=2)
 
 
