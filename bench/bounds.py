@@ -50,12 +50,13 @@ def all_bounds(costs: Costs, usual: Demand, late: Demand, polled: Demand) -> lis
     """Return them, the lowest first; those of the machines are measured, the others are read."""
     machines = _of_machines(costs, usual, late._replace(deliveries=usual.deliveries))
     return sorted(
-        (*_of_plaid(usual, late), *_of_constants(usual, polled), *machines),
+        (*of_plaid(usual, late), *of_constants(usual, polled), *machines),
         key=lambda bound: bound.items_at_peak,
     )
 
 
-def _of_plaid(usual: Demand, late: Demand) -> Iterator[Bound]:
+def of_plaid(usual: Demand, late: Demand) -> Iterator[Bound]:
+    """Return Plaid's limits of the client, as far as our budget lets them be used for long."""
     for environment in get_args(rate_limits.Environment):
         limits = rate_limits.read(None, environment)
         for path in CALLS:
@@ -66,7 +67,8 @@ def _of_plaid(usual: Demand, late: Demand) -> Iterator[Bound]:
                 yield Bound(name, allows, lasting, usual.calls[path], late.calls[path])
 
 
-def _of_constants(usual: Demand, polled: Demand) -> Iterator[Bound]:
+def of_constants(usual: Demand, polled: Demand) -> Iterator[Bound]:
+    """Return what constants of ours allow."""
     ticks = DUE_ITEMS_MAX * DAY_SECONDS / TICK_SECONDS
     allows = f"{DUE_ITEMS_MAX} Items each {TICK_SECONDS} s"
     by_item = polled.scheduled

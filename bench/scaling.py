@@ -28,7 +28,7 @@ GROWTH = (
     (100, ONE_MACHINE),
     (1_000, ONE_MACHINE),
     (10_000, ONE_MACHINE),
-    (100_000, ONE_MACHINE._replace(name="one machine, 64 slots", slots=SLOTS_MAX)),
+    (100_000, ONE_MACHINE._replace(name=f"one machine, {SLOTS_MAX} slots", slots=SLOTS_MAX)),
     (100_000, Fleet("4 workers x 16", 4, 16)),
     (100_000, Fleet("4 workers x 16, Sandbox", 4, 16, environment="sandbox")),
     (200_000, Fleet("8 workers x 32", 8, 32)),

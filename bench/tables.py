@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 MANY_ROWS = 10**8
 RETENTION_DAYS = int(Settings.model_fields["retention_days"].default)
 _YEAR_DAYS = 365
+WEBHOOKS = assumptions.WEBHOOKS_AN_UPDATE.value
 
 COLUMNS = {
     "assumptions": ("assumed", "value", "why"),
     "costs": ("measured", "value"),
-    "demand": ("an Item causes", "3 webhooks an update", "1 webhook an update", "polled only"),
+    "demand": ("an Item causes", f"{WEBHOOKS:g} webhooks an update", "1 webhook an update", "polled only"),
     "bounds": (
         "what is used up", "it allows", "an Item a day", "Items, busiest hour",
         "where webhooks wait", "Items, whole day",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import scaling
 import tables
-from bounds import _of_constants, _of_plaid
+from bounds import of_constants, of_plaid
 from fleet import CALLS, Fleet
 
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE
@@ -41,8 +41,16 @@ def test_what_an_item_causes_is_what_the_code_makes_it_cause() -> None:
     """Intervals, limits and bounds of the code are those that the page was made with."""
     usual, late, polled = scaling.demand(), scaling.demand(1), scaling.demand(0)
     assert shown("demand") == tables.demanded(usual, late, polled).splitlines()
-    read = [*_of_plaid(usual, late), *_of_constants(usual, polled)]
+    read = [*of_plaid(usual, late), *of_constants(usual, polled)]
     assert set(tables.bounded(read).splitlines()) <= set(shown("bounds"))
+
+
+def test_the_advice_quotes_the_bounds() -> None:
+    """Where webhooks begin to wait, and where a day no longer does, is what the table says."""
+    (row,) = (row for row in shown("bounds") if "Production: `/transactions/sync`" in row)
+    waits, _, fails = row.strip("| ").split(" | ")[-3:]
+    assert f"from {waits} Items on, webhooks wait" in PAGE
+    assert f"from {fails} Items on, work is left over" in PAGE
 
 
 @pytest.mark.parametrize("items_and_fleet", scaling.GROWTH, ids=lambda each: each[1].name)
