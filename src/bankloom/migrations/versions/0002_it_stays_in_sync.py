@@ -17,6 +17,11 @@ CREATE FUNCTION bankloom.defer_unless_waiting(
 DECLARE
     violated text;
 BEGIN
+    IF EXISTS (
+        SELECT FROM bankloom_jobs.procrastinate_jobs WHERE queueing_lock = only_one AND status = 'todo'
+    ) THEN
+        RETURN;
+    END IF;
     PERFORM bankloom_jobs.procrastinate_defer_jobs_v1(ARRAY[
         ROW(queue, task, 0, one_at_a_time, only_one, args, NULL)
     ]::bankloom_jobs.procrastinate_job_to_defer_v1[]);
@@ -35,14 +40,15 @@ COMMENT ON FUNCTION bankloom.defer_unless_waiting IS
 # what was committed before it began, so the lock means what it means outside of one.
 REQUEST_RUN = """
 CREATE FUNCTION bankloom.request_run(
-    item text, cause text, at timestamptz, even_without_consent boolean, removals boolean, asks boolean
+    item text, cause text, at timestamptz, by_person boolean, removals boolean, asks boolean
 ) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
     run uuid;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(item, 1));
     UPDATE bankloom.item_products SET next_try_at = at
-    WHERE item_id = item AND (even_without_consent OR state <> 'consent needed');
+    WHERE item_id = item
+        AND (by_person OR state NOT IN ('consent needed', 'not supported', 'needs you'));
     INSERT INTO bankloom.sync_runs AS queued (item_id, trigger, requested_at, allow_removals, asks_item)
     VALUES (item, cause, at, removals, asks)
     ON CONFLICT (item_id) WHERE status = 'queued' DO UPDATE
@@ -338,6 +344,13 @@ def upgrade() -> None:
         "sync_runs_newest_idx",
         "sync_runs",
         [sa.literal_column("requested_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        schema="bankloom",
+    )
+    op.create_index(
+        "sync_runs_status_idx",
+        "sync_runs",
+        ["status", sa.literal_column("requested_at DESC"), sa.literal_column("id DESC")],
         unique=False,
         schema="bankloom",
     )
