@@ -301,6 +301,21 @@ def test_a_lost_answer_is_asked_for_again(api: Api, bank: Running) -> None:
     assert (answer.status_code, answer.json()["item_id"]) == (200, new.item_id)
 
 
+@pytest.mark.parametrize("error_type", ["API_ERROR", "SOME_NEW_TYPE"])
+def test_an_inner_error_of_plaid_may_have_spent_it(
+    api: Api, runtime: Runtime, bank: Running, error_type: str
+) -> None:
+    """Whether it had an effect is unknown, so the claim stays, and who asks again finishes it."""
+    new = newcomer(api, bank, **person())
+    inner = {"error_type": error_type, "error_code": "INTERNAL_SERVER_ERROR"}
+    bank.control.fault(EXCHANGE_PATH, error=inner | {"status": 500})
+    refused = exchange(api, new.public_token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (502, "plaid_error")
+    assert query(runtime, "SELECT state, attempts FROM exchange_claims") == [("claimed", 1)]
+    finish_exchanges.now(runtime)
+    assert query(runtime, "SELECT state, attempts FROM exchange_claims") == [("done", 2)]
+
+
 def test_a_lost_answer_under_strict_mode_is_reported(
     api: Api, runtime: Runtime, bank: Running
 ) -> None:

@@ -135,28 +135,39 @@ def test_after_half_an_hour_it_can_only_be_discarded(
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"),
+    ("error_type", "error_code", "status"),
     [
-        ({"error": {"error_type": "INVALID_INPUT", "error_code": "INVALID_PUBLIC_TOKEN"}}, 400),
-        ({"error": {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}}, 502),
+        ("INVALID_INPUT", "INVALID_PUBLIC_TOKEN", 400),
+        ("RATE_LIMIT_EXCEEDED", "RATE_LIMIT", 503),
     ],
 )
 def test_a_decision_that_plaid_refuses(
-    api: Api, runtime: Runtime, bank: Running, held: Held, *, fault: dict[str, Any], status: int
+    api: Api,
+    runtime: Runtime,
+    bank: Running,
+    held: Held,
+    *,
+    error_type: str,
+    error_code: str,
+    status: int,
 ) -> None:
     """It is held again, and may be decided anew; it is no possible orphan."""
-    bank.control.fault(EXCHANGE_PATH, **fault)
+    bank.control.fault(EXCHANGE_PATH, error={"error_type": error_type, "error_code": error_code})
     assert decide(api, held.opened, "link").status_code == status
     assert query(runtime, "SELECT 1 FROM exchange_claims WHERE state = 'possible orphan'") == []
     assert len(session_of(api, held.opened)["duplicates"]) == 1
     assert decide(api, held.opened, "link").status_code == 200
 
 
+PLAID_BROKE = {"error": {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}}
+
+
+@pytest.mark.parametrize("fault", [{"drop_after_effect": True}, PLAID_BROKE])
 def test_a_decision_whose_answer_is_lost(
-    api: Api, runtime: Runtime, bank: Running, held: Held
+    api: Api, runtime: Runtime, bank: Running, held: Held, *, fault: dict[str, Any]
 ) -> None:
-    """What was decided is finished like any exchange that was cut off."""
-    bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
+    """What was decided is finished like any exchange that was cut off; an inner error tells as little."""
+    bank.control.fault(EXCHANGE_PATH, **fault)
     assert decide(api, held.opened, "link").status_code == 502
     finish_exchanges.now(runtime)
     (linked,) = session_of(api, held.opened)["linked_item_ids"]

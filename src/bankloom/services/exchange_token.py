@@ -6,6 +6,7 @@ import enum
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from bankloom.core.errors import (
     BankloomError,
     DatabaseLostError,
     DuplicateItemError,
+    PlaidLimitedError,
     PlaidRefusedError,
     PlaidUnreachableError,
     UnknownPublicTokenError,
@@ -118,6 +120,9 @@ class Exchange:
         try:
             told = self.runtime.plaid.public_token_exchange(self.public_token)
         except PlaidRefusedError as error:
+            if _may_have_spent(error):
+                self._settle_silence(attempt, was_sent=True)
+                raise
             raise self._settle_refusal(attempt, error) from error
         except BankloomError as error:
             was_sent = isinstance(error, PlaidUnreachableError) and error.was_sent
@@ -201,6 +206,12 @@ def lease_until(runtime: Runtime, at: datetime) -> datetime:
     plaid = runtime.settings.plaid
     call_seconds = plaid.connect_timeout_seconds + plaid.read_timeout_seconds
     return at + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS)
+
+
+def _may_have_spent(error: PlaidRefusedError) -> bool:
+    """Say whether Plaid failed in the middle, which leaves the effect unknown; no limit does."""
+    broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.error_type == "API_ERROR"
+    return broke and not isinstance(error, PlaidLimitedError)
 
 
 def report_possible_orphan(session: Session, token_hash: str, attempt: int) -> None:
