@@ -252,6 +252,18 @@ def test_a_public_token_of_update_mode_is_not_exchanged(api: Api, bank: Running)
     assert bank.control.calls(EXCHANGE_PATH) == []
 
 
+def test_its_link_token_alone_tells_that_it_is_update_mode(api: Api, bank: Running) -> None:
+    """Who names it is refused before Plaid is asked, even about a token that Plaid does not show."""
+    linked = linked_item(api, bank)
+    opened = update_mode(api, linked.item_id)
+    token = through(bank, opened)
+    bank.control.forget_calls()
+    bank.control.fault(TOKEN_GET_PATH, times=0, body='{"link_sessions": [], "request_id": "a"}')
+    refused = exchange(api, token, link_token=opened["link_token"])
+    assert refused.json()["error"]["item_id"] == linked.item_id
+    assert bank.control.calls(TOKEN_GET_PATH) == bank.control.calls(EXCHANGE_PATH) == []
+
+
 def test_repaired_without_a_session(api: Api, bank: Running) -> None:
     """Where the update mode was opened elsewhere, the word of the app is enough for a look."""
     linked = broken_item(api, bank)
