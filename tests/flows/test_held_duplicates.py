@@ -13,7 +13,7 @@ from bankloom.services import finish_exchanges
 from bankloom.services.webhooks import link_deliveries
 from harness import serving
 from link_scenes import decide, hosted_link, poll, session_of, through, update_mode
-from scenes import EXCHANGE_PATH, exchange, query, states
+from scenes import EXCHANGE_PATH, exchange, never, query, states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,14 +72,14 @@ def test_a_duplicate_is_held_and_shown(
 def test_nothing_spends_it_by_itself(api: Api, runtime: Runtime, bank: Running, held: Held) -> None:
     """Polls, webhooks, left-over exchanges, an app that does not insist: it stays held."""
     query(runtime, "UPDATE exchange_claims SET lease_until = now() - interval '1 hour'")
-    finish_exchanges.now(runtime)
+    finish_exchanges.now(runtime, never)
     query(runtime, "UPDATE link_sessions SET finished_at = NULL, poll_at = now() WHERE hosted")
     poll(runtime)
     told = {"webhook_type": "LINK", "webhook_code": "ITEM_ADD_RESULT", "environment": "sandbox"}
     tokens = {"link_token": held.opened["link_token"], "public_token": held.public_token}
     bank.control.send_webhook({**told, **tokens}, url=f"{api.url}/plaid/webhook")
     while not query(runtime, "SELECT 1 FROM webhook_deliveries WHERE handled_at IS NOT NULL"):
-        link_deliveries.now(runtime)
+        link_deliveries.now(runtime, never)
     refused = exchange(api, held.public_token)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "duplicate_item")
     assert refused.json()["error"]["item_id"] == held.item_id
@@ -169,7 +169,7 @@ def test_a_decision_whose_answer_is_lost(
     """What was decided is finished like any exchange that was cut off; an inner error tells as little."""
     bank.control.fault(EXCHANGE_PATH, **fault)
     assert decide(api, held.opened, "link").status_code == 502
-    finish_exchanges.now(runtime)
+    finish_exchanges.now(runtime, never)
     (linked,) = session_of(api, held.opened)["linked_item_ids"]
     assert states(api)[linked].keys() == set(ALL)
 

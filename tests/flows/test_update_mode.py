@@ -27,6 +27,7 @@ from scenes import (
     bank_account,
     exchange,
     holding,
+    never,
     person,
     query,
     states,
@@ -221,9 +222,11 @@ def test_two_services_ask_once(settings: Settings, bank: Running) -> None:
         bank.control.forget_calls()
         query(one, "UPDATE link_sessions SET poll_at = now() WHERE poll_at IS NOT NULL")
         with holding(bank, TOKEN_GET_PATH, times=0) as hold:
-            polls = [start(poll_sessions.now, each) for each in (one, other)]
+            polls = [start(poll_sessions.now, each, never) for each in (one, other)]
             hold.reached(6)
-            start(poll_sessions.now, other).result(WAIT_SECONDS)  # nothing is due but what is held
+            start(poll_sessions.now, other, never).result(
+                WAIT_SECONDS
+            )  # nothing is due but what is held
             hold.release()
             for each in polls:
                 each.result()

@@ -210,7 +210,10 @@ class ExchangeClaim(Base):
     def left_over(
         cls, session: Session, world: World, at: datetime, limit: int
     ) -> Sequence[Row[ExchangeClaim, str]]:
-        """Return (claim, user name) rows of this world that a crash left open, oldest first."""
+        """Return (claim, user name) rows of this world that a crash left open.
+
+        The one that was tried longest ago comes first: one that Plaid hangs on must not stay first.
+        """
         return session.execute(
             select(cls, User.name)
             .join(User)
@@ -219,7 +222,7 @@ class ExchangeClaim(Base):
                 cls.lease_until < at,
                 cls.world == str(world),
             )
-            .order_by(cls.created_at)
+            .order_by(cls.lease_until)
             .limit(limit)
         ).all()
 

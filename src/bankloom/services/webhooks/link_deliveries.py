@@ -16,6 +16,8 @@ from bankloom.services.webhooks import bodies as webhook_bodies
 from bankloom.services.webhooks.table import Action, types_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -38,13 +40,13 @@ NOT_SHOWN = "waits for Plaid to show what the webhook says"
 LOST = "lost: not done within the 30 minutes that a public token lives; open Link again"
 
 
-def now(runtime: Runtime) -> None:
+def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
     """Handle the deliveries that are due, as long as Plaid answers."""
     types = types_of(Action.LINK)
     with runtime.database.session() as session:
         due = WebhookDelivery.due(session, clock.now(), types, HANDLED_MAX)
     for delivery in due:
-        if not _handle(runtime, delivery):
+        if should_stop() or not _handle(runtime, delivery):
             return
 
 
