@@ -49,5 +49,16 @@ def _finish(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> bool:
             cut_off.spend(attempt)
     except BankloomError as error:
         log.warning("An exchange that was cut off could not be finished yet: %s", error.message)
+        _put_off(runtime, claim)
         return not isinstance(error, PlaidUnreachableError)
+    except Exception:  # whatever it was: the other claims must not wait for its cure
+        log.exception("An exchange that was cut off could not be finished yet")
+        _put_off(runtime, claim)
     return True
+
+
+def _put_off(runtime: Runtime, claim: ExchangeClaim) -> None:
+    """Let the others go first the next time; one that was claimed anew has a new lease already."""
+    with runtime.database.session() as session:
+        token_hash = claim.public_token_hash
+        ExchangeClaim.end_lease(session, token_hash, claim.attempts, clock.now())

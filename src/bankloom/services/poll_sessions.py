@@ -47,8 +47,15 @@ def _poll(runtime: Runtime, link: LinkSession) -> bool:
         link_outcome.settle(runtime, link)
     except BankloomError as error:
         log.warning("Link session %s is asked about again: %s", link.id, error.message)
-        at = clock.now()
-        with runtime.database.session() as session:
-            LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))
+        _put_off(runtime, link)
         return not isinstance(error, PlaidUnreachableError)
+    except Exception:  # whatever it was: the other sessions must not wait for its cure
+        log.exception("Link session %s is asked about again", link.id)
+        _put_off(runtime, link)
     return True
+
+
+def _put_off(runtime: Runtime, link: LinkSession) -> None:
+    at = clock.now()
+    with runtime.database.session() as session:
+        LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))
