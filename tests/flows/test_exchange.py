@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bankloom.services import finish_exchanges
+from bankloom.services.exchange_token import report_possible_orphan
 from harness import serving, settings_for, wait_until
 from scenes import (
     EXCHANGE_PATH,
@@ -25,6 +26,7 @@ from scenes import (
 )
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from bankloom.core.settings import Settings
@@ -333,6 +335,28 @@ def test_a_lost_answer_under_strict_mode_is_reported(
         assert refused.json()["error"]["code"] == "unknown_public_token"
     (claim,) = query(runtime, "SELECT * FROM exchange_claims")
     assert (claim.state, claim.public_token_sealed) == ("possible orphan", None)
+
+
+def test_a_twin_that_finished_it_answers(
+    api: Api, runtime: Runtime, bank: Running, log: io.StringIO
+) -> None:
+    """Who outlasted their lease, and is told that the token is spent, gets what their twin got."""
+    bank.control.settings(exchange_mode="strict")
+    new = newcomer(api, bank, products=["transactions", "liabilities"], **person())
+    with holding(bank, EXCHANGE_PATH) as hold, background() as start:
+        slow = start(exchange, api, new.public_token, "liabilities")
+        hold.reached()
+        query(runtime, "UPDATE exchange_claims SET lease_until = now()")
+        twin = exchange(api, new.public_token)
+        hold.release()
+        answer = slow.result()
+    assert (twin.status_code, answer.status_code) == (200, 200), answer.text
+    assert answer.json()["access_token"] == twin.json()["access_token"]
+    assert tags(runtime).keys() == {"transactions", "liabilities"}
+    with runtime.database.session() as session:
+        report_possible_orphan(session, runtime.keyring.hash(new.public_token), 1)
+    assert query(runtime, "SELECT state FROM exchange_claims") == [("done",)]
+    assert "orphan" not in log.getvalue()
 
 
 def test_a_lost_answer_is_no_duplicate(api: Api, runtime: Runtime, bank: Running) -> None:

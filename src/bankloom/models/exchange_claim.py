@@ -193,10 +193,12 @@ class ExchangeClaim(Base):
         session.execute(update(cls).where(mine).values(lease_until=at))
 
     @classmethod
-    def mark_possible_orphan(cls, session: Session, token_hash: str, attempt: int) -> None:
-        """Record that Plaid had taken the token before, and its answer was lost."""
+    def mark_possible_orphan(cls, session: Session, token_hash: str, attempt: int) -> bool:
+        """Record that Plaid had taken the token before, and its answer was lost; say if it was ours."""
         lost = {"state": ClaimState.POSSIBLE_ORPHAN, "public_token_sealed": None}
-        session.execute(update(cls).where(cls._held_by(token_hash, attempt)).values(lost))
+        mine = cls._held_by(token_hash, attempt)
+        marked = session.execute(update(cls).where(mine).values(lost).returning(cls.attempts))
+        return marked.scalar_one_or_none() is not None
 
     @classmethod
     def _held_by(cls, token_hash: str, attempt: int) -> ColumnElement[bool]:
