@@ -386,10 +386,8 @@ def test_an_exchange_that_was_cut_off_is_finished(
     assert query(runtime, "SELECT state FROM exchange_claims") == [("done",)]
 
 
-def test_what_cannot_be_stored_is_removed_at_plaid(
-    api: Api, runtime: Runtime, bank: Running
-) -> None:
-    """An Item whose storing failed for certain is removed at Plaid, and its claim freed."""
+def refuse_items(runtime: Runtime) -> None:
+    """Let no new Item be stored."""
     query(
         runtime,
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -399,6 +397,13 @@ def test_what_cannot_be_stored_is_removed_at_plaid(
         runtime,
         "CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
     )
+
+
+def test_what_cannot_be_stored_is_removed_at_plaid(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """An Item whose storing failed for certain is removed at Plaid, and its claim freed."""
+    refuse_items(runtime)
     new = newcomer(api, bank, **person())
     answer = exchange(api, new.public_token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_lost")
@@ -406,6 +411,36 @@ def test_what_cannot_be_stored_is_removed_at_plaid(
     (item,) = bank.control.items()
     assert item["removed"]
     assert query(runtime, "SELECT * FROM exchange_claims") == []
+
+
+@pytest.mark.parametrize("is_taken_over", [True, False])
+def test_only_the_holder_of_the_claim_removes_what_it_could_not_store(
+    api: Api, runtime: Runtime, bank: Running, *, is_taken_over: bool
+) -> None:
+    """Who was taken over leaves the Item to the successor; who was not keeps others off meanwhile."""
+    refuse_items(runtime)
+    new = newcomer(api, bank, **person())
+    with (
+        holding(bank, EXCHANGE_PATH) as hold,
+        holding(bank, "/item/remove") as removal,
+        background() as start,
+    ):
+        call = start(exchange, api, new.public_token)
+        hold.reached()
+        query(
+            runtime,
+            "UPDATE exchange_claims SET lease_until = now(), attempts = :attempts",
+            attempts=2 if is_taken_over else 1,
+        )
+        hold.release()
+        if not is_taken_over:
+            removal.reached()
+            assert query(runtime, "SELECT 1 FROM exchange_claims WHERE lease_until > now()")
+        removal.release()
+        assert call.result().json()["error"]["code"] == "database_lost"
+    (item,) = bank.control.items()
+    assert item["removed"] is not is_taken_over
+    assert len(query(runtime, "SELECT 1 FROM exchange_claims")) == is_taken_over
 
 
 @pytest.mark.parametrize("told_at_link", [True, False])

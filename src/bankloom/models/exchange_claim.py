@@ -187,6 +187,13 @@ class ExchangeClaim(Base):
         return session.execute(delete(cls).where(mine).returning(cls.user_id)).scalar_one_or_none()
 
     @classmethod
+    def renew(cls, session: Session, token_hash: str, attempt: int, until: datetime) -> bool:
+        """Hold the claim for longer; say whether it still is this attempt's."""
+        mine = cls._held_by(token_hash, attempt)
+        renewed = update(cls).where(mine).values(lease_until=until).returning(cls.attempts)
+        return session.execute(renewed).scalar_one_or_none() is not None
+
+    @classmethod
     def end_lease(cls, session: Session, token_hash: str, attempt: int, at: datetime) -> None:
         """Let the next call try again: Plaid's answer is not known."""
         mine = cls._held_by(token_hash, attempt)

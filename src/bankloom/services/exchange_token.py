@@ -195,18 +195,20 @@ class Exchange:
 
         A connection lost at COMMIT may have committed, or may still be about to: locking the
         claim waits for that. Where the database can't be asked, or the Item is one that we held
-        before, the claim stays and is tried again later. Errors: `DatabaseLostError`, unless it
-        was stored.
+        before, or another has taken the claim over, who may store it in a moment, the claim
+        stays and is tried again later. Errors: `DatabaseLostError`, unless it was stored.
         """
         try:
             with self.runtime.database.session() as session:
                 state = ExchangeClaim.lock(session, self.token_hash)
-                item = Item.find(session, told.item_id)
+                is_new = Item.find(session, told.item_id) is None
+                until = lease_until(self.runtime, clock.now())
+                is_ours = is_new and ExchangeClaim.renew(session, self.token_hash, attempt, until)
         except SQLAlchemyError:
             raise DatabaseLostError from error
         if state == ClaimState.DONE:
             return
-        if item is not None:
+        if not is_ours:
             raise DatabaseLostError from error
         self.runtime.plaid.item_remove(told.access_token)
         self.release(attempt)
