@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -50,6 +51,7 @@ class People:
     """How often each answer was given."""
     _strange: list[str] = field(default_factory=list)
     _busy: set[Future[None]] = field(default_factory=set)
+    _over: Event = field(default_factory=Event)
     _told_to_come_back: list[dict[str, Any]] = field(default_factory=list)
 
     def link(self, *, is_patient: bool) -> None:
@@ -75,6 +77,10 @@ class People:
             answer = self._exchange(self._told_to_come_back.pop())
             assert answer in {200, VOID}, self.heard
 
+    def go_home(self) -> None:
+        """Give up whatever is not answered yet: the test is over."""
+        self._over.set()
+
     def _start(self, call: Callable[..., Any], *args: Any) -> None:
         self._busy = {each for each in self._busy if not each.done() or each.exception()}
         self._busy.add(self.pool.submit(call, *args))
@@ -91,7 +97,8 @@ class People:
                 if told in {200, BUSY} or not is_patient:
                     return
                 spent = None if told == VOID else spent
-            time.sleep(RETRY_SECONDS)
+            if self._over.wait(RETRY_SECONDS):
+                return
         raise AssertionError(f"{user} had no answer")
 
     def _go_through_link(self, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -131,4 +138,8 @@ class People:
 def people(api: Api, bank: Running) -> Iterator[People]:
     """Let people be there for the length of a block."""
     with ThreadPoolExecutor(PEOPLE, "person") as pool:
-        yield People(api, bank, pool)
+        callers = People(api, bank, pool)
+        try:
+            yield callers
+        finally:
+            callers.go_home()

@@ -69,7 +69,6 @@ class Weather:
     def resume(self) -> None:
         """Go on."""
         self._spells += 1
-        self._is_still.clear()
         self._goes_on.set()
 
     def pause(self) -> None:
@@ -89,6 +88,7 @@ class Weather:
                 if not self._goes_on.is_set():
                     self._is_still.set()
                     self._goes_on.wait()
+                    self._is_still.clear()
                     continue
                 self._change()
                 self._ends.wait(self._rng.uniform(0, PAUSE_SECONDS_MAX))
