@@ -1,7 +1,7 @@
 """What a run and a delivery cost the processor and the database, and a row the disk: measured.
 
-Processor seconds are those that the processes used, not those that passed: on a busy machine they
-are too high by the half of it at most, where seconds on the wall would be several times too high.
+Processor seconds are those that the processes used, not those that passed: a busy machine makes them
+more as well, but by far less.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import assumptions
+from annotated_types import Le
 from stations import Station, Steps, Timeline
 
 from bankloom.core.settings import Settings
@@ -54,7 +55,11 @@ class Fleet(NamedTuple):
     """How often Plaid's published limits it may use: as one of many clients would, or by agreement."""
 
 
-SLOTS = int(Settings.model_fields["worker_concurrency"].default)
+_CONCURRENCY = Settings.model_fields["worker_concurrency"]
+SLOTS = int(_CONCURRENCY.default)
+SLOTS_MAX = next(int(str(each.le)) for each in _CONCURRENCY.metadata if isinstance(each, Le))
+"""Slots of a process: by default, and the most."""
+
 ONE_MACHINE = Fleet(f"one machine, {SLOTS} slots", processes=1, slots=SLOTS, machine_cores=2)
 
 

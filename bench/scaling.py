@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import assumptions
-from fleet import CALLS, FREE, ONE_MACHINE, Costs, Fleet, SimulatedItem
+from fleet import CALLS, FREE, ONE_MACHINE, SLOTS_MAX, Costs, Fleet, SimulatedItem
 from life import CHECK_SECONDS, DAY_SECONDS, SYNC_SECONDS, Life
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 WEBHOOKS = int(assumptions.WEBHOOKS_AN_UPDATE.value)
 _SAMPLE = 1_000
-_UPDATES = 3_000
-"""Enough for a 99th percentile of thirty."""
+_UPDATES = 10_000
+"""Enough for a 99th percentile of a hundred."""
 
 _SECONDS_MIN = 180
 _LATE_SECONDS = 60
@@ -28,7 +28,7 @@ GROWTH = (
     (100, ONE_MACHINE),
     (1_000, ONE_MACHINE),
     (10_000, ONE_MACHINE),
-    (100_000, ONE_MACHINE._replace(name="one machine, 64 slots", slots=64)),
+    (100_000, ONE_MACHINE._replace(name=f"one machine, {SLOTS_MAX} slots", slots=SLOTS_MAX)),
     (100_000, Fleet("4 workers x 16", 4, 16)),
     (100_000, Fleet("4 workers x 16, Sandbox", 4, 16, environment="sandbox")),
     (200_000, Fleet("8 workers x 32", 8, 32)),

@@ -40,7 +40,7 @@ def _tables() -> dict[str, str]:
         "assumptions": tables.assumed(),
         "costs": tables.measured(spent, size),
         "demand": tables.demanded(usual, told_once, polled),
-        "bounds": tables.bounded(bounds.all_bounds(spent, usual, polled)),
+        "bounds": tables.bounded(bounds.all_bounds(spent, usual, told_once, polled)),
         "growth": tables.grown(fleets),
         "storage": tables.stored(usual, size),
     }

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 MANY_ROWS = 10**8
 RETENTION_DAYS = int(Settings.model_fields["retention_days"].default)
 _YEAR_DAYS = 365
-_MIB = 2**20
+WEBHOOKS = assumptions.WEBHOOKS_AN_UPDATE.value
 
 COLUMNS = {
     "assumptions": ("assumed", "value", "why"),
     "costs": ("measured", "value"),
-    "demand": ("an Item causes", "3 webhooks an update", "1 webhook an update", "polled only"),
-    "bounds": ("what is used up", "it allows", "an Item a day", "Items, busiest hour", "Items, whole day"),
+    "demand": ("an Item causes", f"{WEBHOOKS:g} webhooks an update", "1 webhook an update", "polled only"),
+    "bounds": (
+        "what is used up", "it allows", "an Item a day", "Items, busiest hour",
+        "where webhooks wait", "Items, whole day",
+    ),
     "growth": (
         "Items", "fleet", "runs/s", "slots", "workers", "web", "cores", "commits/s",
         *(f"`{path}` a minute" for path in CALLS), "p50", "p99",
@@ -88,6 +91,7 @@ def bounded(bounds: Iterable[Bound]) -> str:
                 bound.allows,
                 f"{bound.by_item:.2f}",
                 _count(bound.items_at_peak),
+                f"{bound.by_item_late:.2f}",
                 _count(bound.items),
             )
             for bound in bounds

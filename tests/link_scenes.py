@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.services import poll_sessions
 from harness import go_through_link, wait_until
-from scenes import exchange, newcomer, person, query, states
+from scenes import exchange, never, newcomer, person, query, states
 
 if TYPE_CHECKING:
     import httpx
@@ -91,7 +91,7 @@ def decide(api: Api, opened: dict[str, Any], decision: str, **more: Any) -> http
 def poll(runtime: Runtime) -> None:
     """Let the time come at which Plaid is asked about every open session, and ask."""
     query(runtime, "UPDATE link_sessions SET poll_at = now() WHERE poll_at IS NOT NULL")
-    poll_sessions.now(runtime)
+    poll_sessions.now(runtime, never)
 
 
 def stop_polling(runtime: Runtime) -> None:

@@ -176,6 +176,11 @@ def dictate_page(bank: Running, page: dict[str, Any], **fault: Any) -> None:
     bank.control.fault(SYNC_PATH, body=json.dumps(whole | page), **fault)
 
 
+def never() -> bool:
+    """Say that nobody wants the work to stop."""
+    return False
+
+
 def waiting_for_locks(runtime: Runtime) -> int:
     """Return how many connections to the service's database wait for a lock."""
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"

@@ -133,7 +133,15 @@ class Supervisor:
                 other.stop()  # type: ignore[no-untyped-call]  # as above
 
     def _worker(self, app: procrastinate.App, queue: str, concurrency: int) -> Worker:
-        return Worker(
+        """Return a worker whose bodies leave between two steps when it does, for whatever reason.
+
+        The engine waits for them without a bound; meanwhile nothing of this process would begin.
+        """
+
+        def should_stop() -> bool:
+            return self._stopping.is_set() or worker._stop_event.is_set()  # noqa: SLF001 - it tells nobody else
+
+        worker = Worker(
             app,
             queues=[queue],
             name=f"bankloom-{queue}",
@@ -145,8 +153,6 @@ class Supervisor:
             stalled_worker_timeout=self._runtime.settings.worker_silent_seconds,
             delete_jobs="always",
             install_signal_handlers=False,
-            additional_context={
-                "runtime": self._runtime,
-                "should_stop": self._stopping.is_set,
-            },
+            additional_context={"runtime": self._runtime, "should_stop": should_stop},
         )
+        return worker

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bankloom.services import finish_exchanges
+from bankloom.services.exchange_token import report_possible_orphan
 from harness import serving, settings_for, wait_until
 from scenes import (
     EXCHANGE_PATH,
@@ -15,6 +16,7 @@ from scenes import (
     bank_account,
     exchange,
     holding,
+    never,
     newcomer,
     person,
     query,
@@ -24,6 +26,7 @@ from scenes import (
 )
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from bankloom.core.settings import Settings
@@ -301,6 +304,23 @@ def test_a_lost_answer_is_asked_for_again(api: Api, bank: Running) -> None:
     assert (answer.status_code, answer.json()["item_id"]) == (200, new.item_id)
 
 
+@pytest.mark.parametrize("error_type", ["API_ERROR", "SOME_NEW_TYPE"])
+def test_an_inner_error_of_plaid_may_have_spent_it(
+    api: Api, runtime: Runtime, bank: Running, error_type: str
+) -> None:
+    """Whether it had an effect is unknown, so the claim stays, and who asks again finishes it."""
+    new = newcomer(api, bank, **person())
+    inner = {"error_type": error_type, "error_code": "INTERNAL_SERVER_ERROR"}
+    bank.control.fault(EXCHANGE_PATH, error=inner | {"status": 500})
+    refused = exchange(api, new.public_token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (502, "plaid_error")
+    (claim,) = query(runtime, "SELECT state, attempts FROM exchange_claims")
+    assert (claim.state, claim.attempts) == ("claimed", 1)
+    finish_exchanges.now(runtime, never)
+    (claim,) = query(runtime, "SELECT state, attempts FROM exchange_claims")
+    assert (claim.state, claim.attempts) == ("done", 2)
+
+
 def test_a_lost_answer_under_strict_mode_is_reported(
     api: Api, runtime: Runtime, bank: Running
 ) -> None:
@@ -315,6 +335,28 @@ def test_a_lost_answer_under_strict_mode_is_reported(
         assert refused.json()["error"]["code"] == "unknown_public_token"
     (claim,) = query(runtime, "SELECT * FROM exchange_claims")
     assert (claim.state, claim.public_token_sealed) == ("possible orphan", None)
+
+
+def test_a_twin_that_finished_it_answers(
+    api: Api, runtime: Runtime, bank: Running, log: io.StringIO
+) -> None:
+    """Who outlasted their lease, and is told that the token is spent, gets what their twin got."""
+    bank.control.settings(exchange_mode="strict")
+    new = newcomer(api, bank, products=["transactions", "liabilities"], **person())
+    with holding(bank, EXCHANGE_PATH) as hold, background() as start:
+        slow = start(exchange, api, new.public_token, "liabilities")
+        hold.reached()
+        query(runtime, "UPDATE exchange_claims SET lease_until = now()")
+        twin = exchange(api, new.public_token)
+        hold.release()
+        answer = slow.result()
+    assert (twin.status_code, answer.status_code) == (200, 200), answer.text
+    assert answer.json()["access_token"] == twin.json()["access_token"]
+    assert tags(runtime).keys() == {"transactions", "liabilities"}
+    with runtime.database.session() as session:
+        report_possible_orphan(session, runtime.keyring.hash(new.public_token), 1)
+    assert query(runtime, "SELECT state FROM exchange_claims") == [("done",)]
+    assert "orphan" not in log.getvalue()
 
 
 def test_a_lost_answer_is_no_duplicate(api: Api, runtime: Runtime, bank: Running) -> None:
@@ -339,15 +381,13 @@ def test_an_exchange_that_was_cut_off_is_finished(
     bank.control.changes(new.item_id, added=[{"amount": 5}])
     bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
     assert exchange(api, new.public_token).status_code == 502
-    finish_exchanges.now(runtime)
+    finish_exchanges.now(runtime, never)
     wait_until(lambda: stored(api))
     assert query(runtime, "SELECT state FROM exchange_claims") == [("done",)]
 
 
-def test_what_cannot_be_stored_is_removed_at_plaid(
-    api: Api, runtime: Runtime, bank: Running
-) -> None:
-    """An Item whose storing failed for certain is removed at Plaid, and its claim freed."""
+def refuse_items(runtime: Runtime) -> None:
+    """Let no new Item be stored."""
     query(
         runtime,
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
@@ -357,6 +397,13 @@ def test_what_cannot_be_stored_is_removed_at_plaid(
         runtime,
         "CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
     )
+
+
+def test_what_cannot_be_stored_is_removed_at_plaid(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """An Item whose storing failed for certain is removed at Plaid, and its claim freed."""
+    refuse_items(runtime)
     new = newcomer(api, bank, **person())
     answer = exchange(api, new.public_token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_lost")
@@ -364,6 +411,36 @@ def test_what_cannot_be_stored_is_removed_at_plaid(
     (item,) = bank.control.items()
     assert item["removed"]
     assert query(runtime, "SELECT * FROM exchange_claims") == []
+
+
+@pytest.mark.parametrize("is_taken_over", [True, False])
+def test_only_the_holder_of_the_claim_removes_what_it_could_not_store(
+    api: Api, runtime: Runtime, bank: Running, *, is_taken_over: bool
+) -> None:
+    """Who was taken over leaves the Item to the successor; who was not keeps others off meanwhile."""
+    refuse_items(runtime)
+    new = newcomer(api, bank, **person())
+    with (
+        holding(bank, EXCHANGE_PATH) as hold,
+        holding(bank, "/item/remove") as removal,
+        background() as start,
+    ):
+        call = start(exchange, api, new.public_token)
+        hold.reached()
+        query(
+            runtime,
+            "UPDATE exchange_claims SET lease_until = now(), attempts = :attempts",
+            attempts=2 if is_taken_over else 1,
+        )
+        hold.release()
+        if not is_taken_over:
+            removal.reached()
+            assert query(runtime, "SELECT 1 FROM exchange_claims WHERE lease_until > now()")
+        removal.release()
+        assert call.result().json()["error"]["code"] == "database_lost"
+    (item,) = bank.control.items()
+    assert item["removed"] is not is_taken_over
+    assert len(query(runtime, "SELECT 1 FROM exchange_claims")) == is_taken_over
 
 
 @pytest.mark.parametrize("told_at_link", [True, False])

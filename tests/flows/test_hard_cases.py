@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,17 @@ def test_a_rebuild_that_is_not_complete_goes_on_as_one(api: Api, bank: Running) 
     api.sync(item_id)
     truth = {row["transaction_id"] for row in bank.control.ledger(item_id)["transactions"]}
     assert {row["transaction_id"] for row in api.transactions()} == truth
+
+
+def test_another_index_key_is_refused(settings: Settings, bank: Running) -> None:
+    """It opens every token, but finds none, and would let two services spend one public token."""
+    with serving(settings) as (api, _):
+        linked(api, bank)
+    keyring = settings.data_dir / "keyring"
+    main, _, _index = keyring.read_text().partition("index:")
+    keyring.write_text(f"{main}index:{base64.b64encode(bytes(32)).decode()}\n")
+    with pytest.raises(ConfigurationError, match="'index' is another one"):
+        open_runtime(settings)
 
 
 def test_a_lost_keyring_is_not_replaced(settings: Settings, bank: Running) -> None:

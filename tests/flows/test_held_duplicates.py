@@ -13,7 +13,7 @@ from bankloom.services import finish_exchanges
 from bankloom.services.webhooks import link_deliveries
 from harness import serving
 from link_scenes import decide, hosted_link, poll, session_of, through, update_mode
-from scenes import EXCHANGE_PATH, exchange, query, states
+from scenes import EXCHANGE_PATH, exchange, never, query, states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,14 +72,14 @@ def test_a_duplicate_is_held_and_shown(
 def test_nothing_spends_it_by_itself(api: Api, runtime: Runtime, bank: Running, held: Held) -> None:
     """Polls, webhooks, left-over exchanges, an app that does not insist: it stays held."""
     query(runtime, "UPDATE exchange_claims SET lease_until = now() - interval '1 hour'")
-    finish_exchanges.now(runtime)
+    finish_exchanges.now(runtime, never)
     query(runtime, "UPDATE link_sessions SET finished_at = NULL, poll_at = now() WHERE hosted")
     poll(runtime)
     told = {"webhook_type": "LINK", "webhook_code": "ITEM_ADD_RESULT", "environment": "sandbox"}
     tokens = {"link_token": held.opened["link_token"], "public_token": held.public_token}
     bank.control.send_webhook({**told, **tokens}, url=f"{api.url}/plaid/webhook")
     while not query(runtime, "SELECT 1 FROM webhook_deliveries WHERE handled_at IS NOT NULL"):
-        link_deliveries.now(runtime)
+        link_deliveries.now(runtime, never)
     refused = exchange(api, held.public_token)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "duplicate_item")
     assert refused.json()["error"]["item_id"] == held.item_id
@@ -135,30 +135,41 @@ def test_after_half_an_hour_it_can_only_be_discarded(
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"),
+    ("error_type", "error_code", "status"),
     [
-        ({"error": {"error_type": "INVALID_INPUT", "error_code": "INVALID_PUBLIC_TOKEN"}}, 400),
-        ({"error": {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}}, 502),
+        ("INVALID_INPUT", "INVALID_PUBLIC_TOKEN", 400),
+        ("RATE_LIMIT_EXCEEDED", "RATE_LIMIT", 503),
     ],
 )
 def test_a_decision_that_plaid_refuses(
-    api: Api, runtime: Runtime, bank: Running, held: Held, *, fault: dict[str, Any], status: int
+    api: Api,
+    runtime: Runtime,
+    bank: Running,
+    held: Held,
+    *,
+    error_type: str,
+    error_code: str,
+    status: int,
 ) -> None:
     """It is held again, and may be decided anew; it is no possible orphan."""
-    bank.control.fault(EXCHANGE_PATH, **fault)
+    bank.control.fault(EXCHANGE_PATH, error={"error_type": error_type, "error_code": error_code})
     assert decide(api, held.opened, "link").status_code == status
     assert query(runtime, "SELECT 1 FROM exchange_claims WHERE state = 'possible orphan'") == []
     assert len(session_of(api, held.opened)["duplicates"]) == 1
     assert decide(api, held.opened, "link").status_code == 200
 
 
+PLAID_BROKE = {"error": {"error_type": "API_ERROR", "error_code": "INTERNAL_SERVER_ERROR"}}
+
+
+@pytest.mark.parametrize("fault", [{"drop_after_effect": True}, PLAID_BROKE])
 def test_a_decision_whose_answer_is_lost(
-    api: Api, runtime: Runtime, bank: Running, held: Held
+    api: Api, runtime: Runtime, bank: Running, held: Held, *, fault: dict[str, Any]
 ) -> None:
-    """What was decided is finished like any exchange that was cut off."""
-    bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
+    """What was decided is finished like any exchange that was cut off; an inner error tells as little."""
+    bank.control.fault(EXCHANGE_PATH, **fault)
     assert decide(api, held.opened, "link").status_code == 502
-    finish_exchanges.now(runtime)
+    finish_exchanges.now(runtime, never)
     (linked,) = session_of(api, held.opened)["linked_item_ids"]
     assert states(api)[linked].keys() == set(ALL)
 

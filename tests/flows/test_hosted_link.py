@@ -22,7 +22,7 @@ from link_scenes import (
     through,
     update_mode,
 )
-from scenes import EXCHANGE_PATH, ask_plaid, background, exchange, holding, query, states
+from scenes import EXCHANGE_PATH, ask_plaid, background, exchange, holding, never, query, states
 
 if TYPE_CHECKING:
     from bankloom.core.settings import Settings
@@ -67,7 +67,7 @@ def all_handled(runtime: Runtime, count: int) -> bool:
 def handle_again(runtime: Runtime) -> None:
     """Let the time come at which the deliveries that were put off are tried again, and try."""
     query(runtime, "UPDATE webhook_deliveries SET next_try_at = now() WHERE handled_at IS NULL")
-    link_deliveries.now(runtime)
+    link_deliveries.now(runtime, never)
 
 
 def age(runtime: Runtime, minutes: int) -> None:
@@ -148,7 +148,7 @@ def test_everybody_at_once_exchanges_once(reachable: Api, runtime: Runtime, bank
         token = through(bank, opened)
         calls = [
             start(poll, runtime),
-            start(link_deliveries.now, runtime),
+            start(link_deliveries.now, runtime, never),
             start(exchange, reachable, token),
             start(exchange, reachable, token, "liabilities"),
         ]
@@ -317,7 +317,7 @@ def test_an_exchange_that_was_cut_off_covers_every_product(
         bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
         poll(runtime)
         assert states(api) == {}
-        finish_exchanges.now(runtime)
+        finish_exchanges.now(runtime, never)
         assert [each.keys() for each in states(api).values()] == [set(ALL)]
         poll(runtime)
         assert session_of(api, opened)["state"] == "finished"
@@ -339,5 +339,5 @@ def test_a_hanging_plaid_holds_no_more_than_a_round(
         waiting = query(runtime, "SELECT 1 FROM link_sessions WHERE poll_at > now()")
         assert len(waiting) == 2
         bank.control.clear_faults()
-        poll_sessions.now(runtime)
+        poll_sessions.now(runtime, never)
         assert len(bank.control.calls(TOKEN_GET_PATH)) == 5

@@ -20,7 +20,7 @@ from scenes import (
     query,
     tags,
 )
-from workers import jobs_of, runs, settle
+from workers import ask_for_run, jobs_of, runs, settle, tick_now
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -235,3 +235,132 @@ def test_an_item_asked_too_often_cools_down(
     assert api.sync(item_id)["status"] == "synced"
     assert query(runtime, "SELECT coolings FROM items") == [(0,)]
     assert_equals_ledger(api, bank, item_id)
+
+
+def test_a_look_that_fails_is_not_repeated_at_once(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """Where Plaid refuses to tell of the Item, that shows, and it is asked again in an hour or so."""
+    linked(api, bank)
+    settle(runtime)
+    unknown = {"error_type": "INVALID_INPUT", "error_code": "INVALID_ACCESS_TOKEN"}
+    bank.control.fault("/item/get", error=unknown)
+    query(runtime, "UPDATE items SET check_at = now()")
+    wait_until(lambda: state(runtime) == ("degraded", "INVALID_ACCESS_TOKEN"))
+    settle(runtime)
+    assert 4 <= hours_until_check(runtime) <= 7.6  # by its new state; without a change in an hour
+    bank.control.fault("/item/get", error=unknown)
+    query(runtime, "UPDATE items SET check_at = now()")
+    wait_until(lambda: hours_until_check(runtime) > 0.5)
+    assert 0.7 <= hours_until_check(runtime) <= 1.3
+    check(runtime)
+    assert state(runtime) == ("healthy", None)
+
+
+def test_silence_about_the_item_is_not_met_with_a_flood(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """While Plaid gives no answer, the Item is looked at once an hour, not with every lease."""
+    linked(api, bank)
+    settle(runtime)
+    bank.control.fault("*", drop=True, times=0)
+    query(runtime, "UPDATE items SET check_at = now()")
+    wait_until(lambda: hours_until_check(runtime) > 0.5)
+    assert 0.7 <= hours_until_check(runtime) <= 1.3
+
+
+def test_an_item_whose_token_does_not_open_is_left_for_an_hour(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """It makes one failed run, and not one a tick."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    before = len(runs(runtime, item_id))
+    query(runtime, "UPDATE items SET access_token_sealed = 'v1.lost.x', check_at = now()")
+    wait_until(lambda: len(runs(runtime, item_id)) > before)
+    settle(runtime)
+    assert runs(runtime, item_id)[before:] == ["failed"]
+    assert hours_until_check(runtime) > 0.9
+    assert query(runtime, "SELECT 1 FROM item_products WHERE next_try_at < now()") == []
+
+
+def test_a_failed_try_gives_no_consent(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Whatever kept a person's sync from asking: no automatic run tries the product afterwards."""
+    new = newcomer(api, bank, products=["liabilities"], **person())
+    assert exchange(api, new.public_token).is_success
+    settle(runtime)
+    assert tags(runtime) == {"transactions": "consent needed"}
+    bank.control.fault("/accounts/get", error=DOWN)
+    assert api.sync(new.item_id)["status"] == "failed"
+    assert tags(runtime) == {"transactions": "consent needed"}
+    assert query(runtime, "SELECT next_try_at FROM item_products") == [(None,)]
+
+
+def test_an_item_that_stays_busy_rests_longer(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Each 429 without a hint doubles the rest, though its accounts were given in between."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    bank.control.fault(SYNC_PATH, error=BUSY, times=2)
+    for coolings in (1, 2):
+        query(runtime, "UPDATE items SET cooling_until = NULL")
+        assert api.sync(item_id)["status"] == "queued"
+        assert query(runtime, "SELECT coolings FROM items") == [(coolings,)]
+    query(runtime, "UPDATE items SET cooling_until = NULL")
+    assert api.sync(item_id)["status"] == "up_to_date"
+    assert query(runtime, "SELECT coolings FROM items") == [(0,)]
+
+
+def test_an_item_that_was_given_up_is_looked_at_again_once_it_is_back(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """What only `/item/get` called gone, and a call for its data proves to be there, has a schedule."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    gone = {"error_type": "ITEM_ERROR", "error_code": "USER_PERMISSION_REVOKED"}
+    told = {"item": {"item_id": item_id, "error": gone}, "request_id": "r"}
+    bank.control.fault("/item/get", body=json.dumps(told))
+    check(runtime)
+    assert state(runtime)[0] == "revoked"
+    assert query(runtime, "SELECT check_at FROM items") == [(None,)]
+    assert api.sync(item_id)["status"] == "up_to_date"
+    assert state(runtime) == ("healthy", None)
+    assert 4 <= hours_until_check(runtime) <= 7.6
+
+
+def test_a_date_that_passed_hides_no_later_one(api: Api, runtime: Runtime, bank: Running) -> None:
+    """An announced end that did not come says nothing about the consent that ends next week."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    query(runtime, "UPDATE items SET disconnect_at = now() - interval '1 year', created_at = now()")
+    (row,) = query(runtime, "SELECT now() + interval '3 days' AS at")
+    told = {"item": {"item_id": item_id, "consent_expiration_time": row.at.isoformat()}}
+    bank.control.fault("/item/get", body=json.dumps(told | {"request_id": "r"}))
+    check(runtime)
+    assert state(runtime) == ("disconnecting", "CONSENT_EXPIRES")
+
+
+def test_a_queued_run_without_a_job_is_found(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Nothing of the Item is due, and its job was lost: the tick wakes it all the same."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    query(runtime, "UPDATE item_products SET next_try_at = NULL")
+    query(
+        runtime,
+        "INSERT INTO sync_runs (item_id, trigger, requested_at) VALUES (:item_id, 'test', now())",
+        item_id=item_id,
+    )
+    tick_now(runtime)
+    wait_until(lambda: runs(runtime, item_id)[-1] == "up_to_date")
+
+
+def test_what_needs_you_waits_for_you(api: Api, runtime: Runtime, bank: Running) -> None:
+    """No webhook, takeover or schedule tries it: it would fail as it did, perhaps at great cost."""
+    item_id = linked(api, bank)
+    bank.control.fault(SYNC_PATH, error={"error_type": "ITEM_ERROR", "error_code": "BRAND_NEW"})
+    api.sync(item_id)
+    bank.control.forget_calls()
+    ask_for_run(runtime, item_id)
+    settle(runtime)
+    assert bank.control.calls(SYNC_PATH) == []
+    assert api.sync(item_id)["status"] == "up_to_date"
+    assert tags(runtime) == {"transactions": "ready"}

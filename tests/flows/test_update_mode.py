@@ -27,6 +27,7 @@ from scenes import (
     bank_account,
     exchange,
     holding,
+    never,
     person,
     query,
     states,
@@ -221,9 +222,11 @@ def test_two_services_ask_once(settings: Settings, bank: Running) -> None:
         bank.control.forget_calls()
         query(one, "UPDATE link_sessions SET poll_at = now() WHERE poll_at IS NOT NULL")
         with holding(bank, TOKEN_GET_PATH, times=0) as hold:
-            polls = [start(poll_sessions.now, each) for each in (one, other)]
+            polls = [start(poll_sessions.now, each, never) for each in (one, other)]
             hold.reached(6)
-            start(poll_sessions.now, other).result(WAIT_SECONDS)  # nothing is due but what is held
+            start(poll_sessions.now, other, never).result(
+                WAIT_SECONDS
+            )  # nothing is due but what is held
             hold.release()
             for each in polls:
                 each.result()
@@ -250,6 +253,18 @@ def test_a_public_token_of_update_mode_is_not_exchanged(api: Api, bank: Running)
         assert error["item_id"] == linked.item_id
         assert f"/plaid/items/{linked.item_id}/repaired" in error["message"]
     assert bank.control.calls(EXCHANGE_PATH) == []
+
+
+def test_its_link_token_alone_tells_that_it_is_update_mode(api: Api, bank: Running) -> None:
+    """Who names it is refused before Plaid is asked, even about a token that Plaid does not show."""
+    linked = linked_item(api, bank)
+    opened = update_mode(api, linked.item_id)
+    token = through(bank, opened)
+    bank.control.forget_calls()
+    bank.control.fault(TOKEN_GET_PATH, times=0, body='{"link_sessions": [], "request_id": "a"}')
+    refused = exchange(api, token, link_token=opened["link_token"])
+    assert refused.json()["error"]["item_id"] == linked.item_id
+    assert bank.control.calls(TOKEN_GET_PATH) == bank.control.calls(EXCHANGE_PATH) == []
 
 
 def test_repaired_without_a_session(api: Api, bank: Running) -> None:

@@ -476,3 +476,15 @@ def test_off_is_off(parts: Runtime, bank: Running) -> None:
     for _ in range(60):
         parts.plaid.item_get(token)
     assert query(parts, "SELECT * FROM plaid_budgets") == []
+
+
+def test_a_clock_that_was_set_back_stops_nothing(parts: Runtime) -> None:
+    """What is further ahead than any limit can be is from another time, and counts as regained."""
+    costs = [Cost("a key", step_seconds=60.0, slack_seconds=0.0)]
+    with parts.database.engine.connect() as opened:
+        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
+        assert PlaidBudget.spend(connection, costs) == 0
+        assert PlaidBudget.spend(connection, costs) > 0
+        query(parts, "UPDATE plaid_budgets SET free_at = now() + interval '2 hours'")
+        assert PlaidBudget.spend(connection, costs) == 0
+        assert PlaidBudget.spend(connection, costs) > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -134,6 +136,39 @@ def test_a_connection_that_was_idle_is_not_trusted(
     with closing(told(gateway)) as client:
         for _ in range(3):
             assert client.link_token_get("link-sandbox-1").item_add_results() == []
+
+
+def test_what_fails_before_it_is_secure_was_not_sent(gateway: Gateway) -> None:
+    """A failed TLS handshake has no effect at Plaid; an answer that is lost may have had one."""
+    gateway.answers(200, b"{", 100)
+    for scheme, was_sent in (("http", True), ("https", False)):
+        url = gateway.url.replace("http", scheme)
+        with closing(client_of(url)) as client, pytest.raises(PlaidUnreachableError) as caught:
+            client.public_token_exchange("public-sandbox-1")
+        assert caught.value.was_sent is was_sent
+    assert len(gateway.asked) == 1
+
+
+@pytest.mark.parametrize("ending", ["reset", "silence"])
+def test_a_handshake_that_nobody_answers_was_not_sent(ending: str) -> None:
+    """Nor is it where the other side hangs up in the middle of it, or says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        if ending == "reset":
+            threading.Thread(target=hang_up_on, args=(server,)).start()
+        with (
+            closing(
+                client_of(url, connect_timeout_seconds=0.5, read_timeout_seconds=0.5)
+            ) as client,
+            pytest.raises(PlaidUnreachableError) as caught,
+        ):
+            client.public_token_exchange("public-sandbox-1")
+    assert not caught.value.was_sent
+
+
+def hang_up_on(server: socket.socket) -> None:
+    """Close the next connection at once."""
+    server.accept()[0].close()
 
 
 def test_calls_in_a_row_share_a_connection(

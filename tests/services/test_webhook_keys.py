@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,9 +43,9 @@ class Owner:
         key = self.keys.get(kid)
         return FoundKey(msgspec.json.decode(json.dumps(key.jwk), type=Jwk)) if key else None
 
-    def cache(self) -> WebhookKeys:
+    def cache(self, *seen_before: str) -> WebhookKeys:
         """Return a cache that asks here."""
-        return WebhookKeys(self.look_up, lambda: self.seconds)
+        return WebhookKeys(self.look_up, seen_before, lambda: self.seconds)
 
 
 @pytest.fixture
@@ -127,6 +128,17 @@ def test_strangers_can_not_make_us_ask_at_their_pace(owner: Owner) -> None:
     cache.get("old")
     owner.seconds = UNSEEN_REFILL_SECONDS
     assert verdict_on(cache, "new") is None
+
+
+def test_a_flood_keeps_no_key_away_that_was_seen_before(owner: Owner) -> None:
+    """A process that starts in the middle of one learns the keys of stored deliveries all the same."""
+    cache = owner.cache("old")
+    for number in range(2 * UNSEEN_BURST):
+        with suppress(UnbelievedError, WebhookUndecidedError):
+            cache.get(f"made up {number}")
+    assert verdict_on(cache, "old") is None
+    with pytest.raises(WebhookUndecidedError):
+        cache.get("new")
 
 
 def test_the_cache_is_bounded(owner: Owner) -> None:

@@ -42,7 +42,7 @@ def backup(file: To) -> None:
     """
     signals.end_in_order()
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database, shown("Writing the backup") as tell:
         if file == Path("-"):
             with _standard_output() as stream:
@@ -61,7 +61,7 @@ def restore(file: From) -> None:
     """
     signals.end_in_order()
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     with shown("Reading the backup"):
         read = Backup.read(file)
         migrations.require_known(read.revision, "This backup")

@@ -43,7 +43,7 @@ def move(to_url: ToUrl = None, *, to_embedded: ToEmbedded = False) -> None:
     """
     signals.end_in_order()
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     target = _target(settings, to_url, to_embedded=to_embedded)
     _copy(settings, target)
     typer.echo(f"The copy is equal. {_next_step(settings, target)}")

@@ -40,7 +40,7 @@ def upgrade(*, old_bin_dir: OldBinDir = None) -> None:
     """
     signals.end_in_order()
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     if settings.database_url:
         raise ConfigurationError(
             "BANKLOOM_DATABASE_URL names a server of your own, which is upgraded by its own means. "

@@ -25,7 +25,7 @@ def opened() -> Iterator[Runtime]:
     # SIGTERM too must leave the embedded server in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = Settings.read()
-    logs.configure("warning")
+    logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(open_runtime(settings)) as runtime:
         try:
             yield runtime

@@ -223,7 +223,7 @@ class PlaidLimitedError(PlaidRefusedError, PlaidBusyError):
 class PlaidUnreachableError(BankloomError):
     """Plaid could not be reached or gave no readable answer. Try again; nothing was lost.
 
-    `was_sent` False: no connection came about, so Plaid has not seen the request.
+    `was_sent` False: no (secure) connection came about, so Plaid has not seen the request.
     """
 
     code = "plaid_unreachable"

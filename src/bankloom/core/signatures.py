@@ -95,7 +95,8 @@ class Claim:
     def jwt_hash(self) -> str:
         """The SHA-256 of the JWT, which tells a delivery that came twice from two equal ones.
 
-        A JWT has one spelling here, or anyone who saw one could spell it anew for five minutes.
+        A JWT has one spelling here, but for the twin that every ECDSA signature has: whoever saw one
+        could send that for five minutes, which costs one run more.
         """
         return hashlib.sha256(self.jwt.encode()).hexdigest()
 

@@ -187,16 +187,25 @@ class ExchangeClaim(Base):
         return session.execute(delete(cls).where(mine).returning(cls.user_id)).scalar_one_or_none()
 
     @classmethod
+    def renew(cls, session: Session, token_hash: str, attempt: int, until: datetime) -> bool:
+        """Hold the claim for longer; say whether it still is this attempt's."""
+        mine = cls._held_by(token_hash, attempt)
+        renewed = update(cls).where(mine).values(lease_until=until).returning(cls.attempts)
+        return session.execute(renewed).scalar_one_or_none() is not None
+
+    @classmethod
     def end_lease(cls, session: Session, token_hash: str, attempt: int, at: datetime) -> None:
         """Let the next call try again: Plaid's answer is not known."""
         mine = cls._held_by(token_hash, attempt)
         session.execute(update(cls).where(mine).values(lease_until=at))
 
     @classmethod
-    def mark_possible_orphan(cls, session: Session, token_hash: str, attempt: int) -> None:
-        """Record that Plaid had taken the token before, and its answer was lost."""
+    def mark_possible_orphan(cls, session: Session, token_hash: str, attempt: int) -> bool:
+        """Record that Plaid had taken the token before, and its answer was lost; say if it was ours."""
         lost = {"state": ClaimState.POSSIBLE_ORPHAN, "public_token_sealed": None}
-        session.execute(update(cls).where(cls._held_by(token_hash, attempt)).values(lost))
+        mine = cls._held_by(token_hash, attempt)
+        marked = session.execute(update(cls).where(mine).values(lost).returning(cls.attempts))
+        return marked.scalar_one_or_none() is not None
 
     @classmethod
     def _held_by(cls, token_hash: str, attempt: int) -> ColumnElement[bool]:
@@ -210,7 +219,10 @@ class ExchangeClaim(Base):
     def left_over(
         cls, session: Session, world: World, at: datetime, limit: int
     ) -> Sequence[Row[ExchangeClaim, str]]:
-        """Return (claim, user name) rows of this world that a crash left open, oldest first."""
+        """Return (claim, user name) rows of this world that a crash left open.
+
+        The one that was tried longest ago comes first: one that Plaid hangs on must not stay first.
+        """
         return session.execute(
             select(cls, User.name)
             .join(User)
@@ -219,7 +231,7 @@ class ExchangeClaim(Base):
                 cls.lease_until < at,
                 cls.world == str(world),
             )
-            .order_by(cls.created_at)
+            .order_by(cls.lease_until)
             .limit(limit)
         ).all()
 

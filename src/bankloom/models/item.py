@@ -38,6 +38,14 @@ class Standing(NamedTuple):
     removed: bool
 
 
+class SealedToken(NamedTuple):
+    """The sealed access token of an Item, and the keyed hash by which it is found."""
+
+    item_id: str
+    sealed: str
+    hash: str
+
+
 class ItemState(enum.StrEnum):
     """How an Item is, all told; docs/item_states.md draws it."""
 
@@ -196,11 +204,12 @@ class Item(Base):
         return [World(*row) for row in rows]
 
     @classmethod
-    def any_sealed(cls, session: Session) -> tuple[str, str] | None:
-        """Return (item_id, sealed access token) of some Item, to try the keys on."""
-        query = select(cls.item_id, cls.access_token_sealed).where(cls.removed_at.is_(None))
+    def any_sealed(cls, session: Session) -> SealedToken | None:
+        """Return the sealed access token of some Item, to try the keys on."""
+        columns = (cls.item_id, cls.access_token_sealed, cls.access_token_hash)
+        query = select(*columns).where(cls.removed_at.is_(None))
         row = session.execute(query.limit(1)).one_or_none()
-        return (row.item_id, row.access_token_sealed) if row else None
+        return SealedToken(*row) if row else None
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> Item | None:

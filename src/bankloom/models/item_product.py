@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
+from bankloom.models.item import Item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,11 @@ class ProductState(enum.StrEnum):
     NOT_SUPPORTED = "not supported"
     FAILING = "failing"
     NEEDS_YOU = "needs you"
+
+
+FOR_A_PERSON = (ProductState.CONSENT_NEEDED, ProductState.NOT_SUPPORTED, ProductState.NEEDS_YOU)
+"""What only a person's request tries again: without consent, a try may add the product to the Item, and
+the others would fail as they did. bankloom.request_run has them too."""
 
 
 class ItemProduct(Base):
@@ -114,14 +120,15 @@ class ItemProduct(Base):
         item_id: str,
         at: datetime,
         *,
-        even_without_consent: bool = False,
         only: str | None = None,
     ) -> None:
-        """Make the Item's tags, or one of them, due at an instant, whatever lease stands on them."""
+        """Make the Item's tags, or one of them, due at an instant, whatever lease stands on them.
+
+        Those that only a person tries are left alone.
+        """
         cls.lock(session, item_id)
-        due = update(cls).where(cls.item_id == item_id).values(next_try_at=at)
-        if not even_without_consent:
-            due = due.where(cls.state != ProductState.CONSENT_NEEDED)
+        due = update(cls).where(cls.item_id == item_id, cls.state.not_in(FOR_A_PERSON))
+        due = due.values(next_try_at=at)
         if only is not None:
             due = due.where(cls.product == only)
         session.execute(due)
@@ -152,16 +159,16 @@ class ItemProduct(Base):
         at: datetime,
         lease_until: datetime,
         *,
-        all_consented: bool = False,
+        all_that_work: bool = False,
     ) -> Sequence[ItemProduct]:
         """Claim every tag of the Item that is due, until the lease runs out.
 
-        `all_consented` claims those that are not due as well, but for want of consent: somebody
-        has asked for this run, and the clock of their machine may be ahead of ours.
+        `all_that_work` claims those that are not due as well, but for what only a person tries:
+        somebody has asked for this run, and the clock of their machine may be ahead of ours.
         """
         due = cls.next_try_at <= at
-        if all_consented:
-            due |= cls.state != ProductState.CONSENT_NEEDED
+        if all_that_work:
+            due |= cls.state.not_in(FOR_A_PERSON)
         return session.scalars(
             update(cls)
             .where(cls.item_id == item_id, due)
@@ -191,6 +198,12 @@ class ItemProduct(Base):
         cls._change(session, tag, true(), **values)
 
     @classmethod
+    def note_failure(cls, session: Session, tag: ItemProduct, **values: Any) -> bool:
+        """Write how the last try failed; False where it went well, and only that answer was lost."""
+        is_as_read = cls.last_success_at.is_not_distinct_from(tag.last_success_at)
+        return cls._change(session, tag, is_as_read, failures=tag.failures + 1, **values)
+
+    @classmethod
     def _change(
         cls, session: Session, tag: ItemProduct, condition: ColumnElement[bool], **values: Any
     ) -> bool:
@@ -206,10 +219,9 @@ class ItemProduct(Base):
     @classmethod
     def due_items(cls, session: Session, at: datetime, limit: int) -> Sequence[str]:
         """Return the Items with a tag that is due, the longest due first."""
-        rows = session.scalars(
-            select(cls.item_id).where(cls.next_try_at <= at).order_by(cls.next_try_at).limit(limit)
-        )
-        return list(dict.fromkeys(rows))
+        due = select(cls.item_id).join(Item, Item.item_id == cls.item_id)
+        due = due.where(cls.next_try_at <= at, Item.removed_at.is_(None))
+        return list(dict.fromkeys(session.scalars(due.order_by(cls.next_try_at).limit(limit))))
 
     @classmethod
     def make_due_by(cls, session: Session, item_id: str, product: str, at: datetime) -> None:

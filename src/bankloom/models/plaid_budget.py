@@ -23,6 +23,11 @@ IDLE = timedelta(hours=1)
 """How long a row lies unused before it is swept: no call may be waiting for it to be deleted."""
 
 
+LONGEST = timedelta(minutes=61)
+"""Further ahead than Plaid's word can hold a limit back (an hour, and a step): such a row is from before
+the database's clock was set back, and counts as regained."""
+
+
 class Cost(NamedTuple):
     """What a call takes from one limit: a step more until all is regained, which slack lets pass."""
 
@@ -82,6 +87,7 @@ def _columns(costs: Sequence[Cost]) -> dict[str, Any]:
         "keys": [cost.key for cost in costs],
         "steps": [cost.step_seconds for cost in costs],
         "slacks": [cost.slack_seconds for cost in costs],
+        "longest": LONGEST,
     }
 
 
@@ -99,8 +105,10 @@ _ASKED = """
 # comes from the locked rows, never from the older ones that an UPDATE finds first.
 _SPEND = text(f"""
     WITH {_ASKED}, locked AS MATERIALIZED (
-        SELECT key, free_at, step, slack FROM plaid_budgets JOIN asked USING (key)
-        ORDER BY key FOR UPDATE OF plaid_budgets
+        SELECT key, step, slack, CASE
+            WHEN free_at > clock_timestamp() + slack + :longest THEN clock_timestamp() ELSE free_at
+        END AS free_at
+        FROM plaid_budgets JOIN asked USING (key) ORDER BY key FOR UPDATE OF plaid_budgets
     ), verdict AS MATERIALIZED (
         SELECT count(*) AS known, max(free_at - slack) AS allowed_at, clock_timestamp() AS seen_at
         FROM locked

@@ -7,12 +7,13 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.core import clock
 from bankloom.models.base import Base, OurId
+from bankloom.models.item import Item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,7 @@ class SyncRun(Base):
         ),
         Index("sync_runs_item_idx", "item_id", text("requested_at DESC")),
         Index("sync_runs_newest_idx", text("requested_at DESC"), text("id DESC")),
+        Index("sync_runs_status_idx", "status", text("requested_at DESC"), text("id DESC")),
         Index("sync_runs_finished_idx", "finished_at"),
     )
 
@@ -157,6 +159,20 @@ class SyncRun(Base):
         return session.execute(queued).first() is not None
 
     @classmethod
+    def waiting_items(cls, session: Session, at: datetime, limit: int) -> Sequence[str]:
+        """Return the Items that a run is queued for and that may be asked about, the longest first.
+
+        A queued run has a job; this finds the one whose job was lost, or ended while the Item cooled.
+        """
+        queued = select(cls.item_id).join(Item, Item.item_id == cls.item_id)
+        queued = queued.where(
+            cls.status == RunStatus.QUEUED,
+            Item.removed_at.is_(None),
+            or_(Item.cooling_until.is_(None), Item.cooling_until <= at),
+        )
+        return session.scalars(queued.order_by(cls.requested_at).limit(limit)).all()
+
+    @classmethod
     def end(cls, session: Session, run_id: uuid.UUID, status: RunStatus, **values: Any) -> None:
         """Write how a run ended, unless its successor has."""
         session.execute(
@@ -168,13 +184,22 @@ class SyncRun(Base):
     @classmethod
     def latest_form(cls, session: Session, run_id: uuid.UUID) -> SyncRun | None:
         """Return the run, or the one that took its place."""
-        run = session.get(cls, run_id)
-        while run is not None and run.superseded_by is not None:
-            run = session.get(cls, run.superseded_by)
-        return run
+        latest = session.execute(_LATEST, {"run_id": run_id}).scalar_one_or_none()
+        return session.get(cls, latest) if latest else None
 
     @classmethod
     def forget_old(cls, session: Session, before: datetime) -> None:
         """Delete the runs that ended before an instant, the oldest first, a bounded number at a time."""
         old = select(cls.id).where(cls.finished_at < before).order_by(cls.finished_at)
         session.execute(delete(cls).where(cls.id.in_(old.limit(FORGOTTEN_AT_ONCE_MAX))))
+
+
+# In one statement: an Item that cools often leaves a long chain of runs that took each other's place.
+_LATEST = text("""
+    WITH RECURSIVE form AS (
+        SELECT id, superseded_by FROM sync_runs WHERE id = :run_id
+        UNION ALL
+        SELECT next.id, next.superseded_by FROM sync_runs next JOIN form ON next.id = form.superseded_by
+    )
+    SELECT id FROM form WHERE superseded_by IS NULL
+""")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 FORGOTTEN_AT_ONCE_MAX = 5000
+KIDS_FROM_MAX = 500  # Plaid has a few keys at a time
 
 
 class WebhookDelivery(Base):
@@ -117,6 +118,12 @@ class WebhookDelivery(Base):
     def reopen(cls, session: Session, delivery_id: uuid.UUID) -> None:
         """Take the stamp off a delivery that is to be handled again."""
         session.execute(update(cls).where(cls.id == delivery_id).values(handled_at=None))
+
+    @classmethod
+    def newest_kids(cls, session: Session) -> set[str]:
+        """Return the keys that signed what came lately."""
+        newest = select(cls.kid).order_by(cls.received_at.desc(), cls.id.desc())
+        return set(session.scalars(newest.limit(KIDS_FROM_MAX)))
 
     @classmethod
     def forget_old(cls, session: Session, before: dt.datetime) -> bool:

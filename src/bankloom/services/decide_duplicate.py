@@ -30,7 +30,8 @@ def now(runtime: Runtime, link: LinkSession, decision: Decision, duplicate_of: s
     """Link or discard the session's held duplicates: all of them, or those of the Item named.
 
     Errors: `NotFoundError` where none is held; to link, `UnknownPublicTokenError` once its public
-    token has expired, `ExchangeInProgressError`, and what the client raises: it stays held then.
+    token has expired, `ExchangeInProgressError`, and what the client raises: it stays held then,
+    unless Plaid may have spent the token: then it is finished like any exchange that was cut off.
     """
     with runtime.database.session() as session:
         held = [

@@ -6,6 +6,7 @@ import enum
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,7 @@ from bankloom.core.errors import (
     BankloomError,
     DatabaseLostError,
     DuplicateItemError,
+    PlaidLimitedError,
     PlaidRefusedError,
     PlaidUnreachableError,
     UnknownPublicTokenError,
@@ -118,7 +120,7 @@ class Exchange:
         try:
             told = self.runtime.plaid.public_token_exchange(self.public_token)
         except PlaidRefusedError as error:
-            raise self._settle_refusal(attempt, error) from error
+            return self._settle_refusal(attempt, error)
         except BankloomError as error:
             was_sent = isinstance(error, PlaidUnreachableError) and error.was_sent
             self._settle_silence(attempt, was_sent=was_sent)
@@ -145,8 +147,15 @@ class Exchange:
         with self.runtime.database.session() as session:
             ExchangeClaim.end_lease(session, self.token_hash, attempt, clock.now())
 
-    def _settle_refusal(self, attempt: int, error: PlaidRefusedError) -> BankloomError:
-        """Free the claim, or report a possible orphan if an earlier try may have spent the token."""
+    def _settle_refusal(self, attempt: int, error: PlaidRefusedError) -> Linked:
+        """Free the claim, or report a possible orphan if an earlier try may have spent the token.
+
+        Where a twin has finished it meanwhile, the token is void for that, and the answer is its Item.
+        Errors: what the refusal means.
+        """
+        if _may_have_spent(error):
+            self._settle_silence(attempt, was_sent=True)
+            raise error
         token_is_void = error.error_code == "INVALID_PUBLIC_TOKEN"
         if attempt == 1:
             self.release(attempt)
@@ -156,7 +165,17 @@ class Exchange:
                     report_possible_orphan(session, self.token_hash, attempt)
                 else:
                     ExchangeClaim.end_lease(session, self.token_hash, attempt, clock.now())
-        return UnknownPublicTokenError(**error.details) if token_is_void else error
+        answer = self._answer_of_twin() if token_is_void else None
+        if answer is None:
+            raise (UnknownPublicTokenError(**error.details) if token_is_void else error) from error
+        return answer
+
+    def _answer_of_twin(self) -> Linked | None:
+        with self.runtime.database.session() as session:
+            found = ExchangeClaim.find(session, self.token_hash)
+            if found is None or found[1] != self.linker.user_name:
+                return None
+            return answer_from(self.runtime, session, found[0], self.product)
 
     def _store(self, session: Session, told: TokenExchanged) -> None:
         """Store the Item with its sealed token, its first tags, and the request for its first run."""
@@ -176,18 +195,20 @@ class Exchange:
 
         A connection lost at COMMIT may have committed, or may still be about to: locking the
         claim waits for that. Where the database can't be asked, or the Item is one that we held
-        before, the claim stays and is tried again later. Errors: `DatabaseLostError`, unless it
-        was stored.
+        before, or another has taken the claim over, who may store it in a moment, the claim
+        stays and is tried again later. Errors: `DatabaseLostError`, unless it was stored.
         """
         try:
             with self.runtime.database.session() as session:
                 state = ExchangeClaim.lock(session, self.token_hash)
-                item = Item.find(session, told.item_id)
+                is_new = Item.find(session, told.item_id) is None
+                until = lease_until(self.runtime, clock.now())
+                is_ours = is_new and ExchangeClaim.renew(session, self.token_hash, attempt, until)
         except SQLAlchemyError:
             raise DatabaseLostError from error
         if state == ClaimState.DONE:
             return
-        if item is not None:
+        if not is_ours:
             raise DatabaseLostError from error
         self.runtime.plaid.item_remove(told.access_token)
         self.release(attempt)
@@ -203,9 +224,28 @@ def lease_until(runtime: Runtime, at: datetime) -> datetime:
     return at + timedelta(seconds=call_seconds + LEASE_MARGIN_SECONDS)
 
 
+def answer_from(
+    runtime: Runtime, session: Session, claim: ExchangeClaim, product: str
+) -> Linked | None:
+    """Answer from a claim that is done, and add the product's tag; None where it can't answer."""
+    item = Item.find(session, claim.item_id or "")
+    if item is None or not claim.answers(clock.now()):
+        return None
+    add_tag(session, item.item_id, product, claim.link_session_id)
+    access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
+    return Linked(access_token, item.item_id, product)
+
+
+def _may_have_spent(error: PlaidRefusedError) -> bool:
+    """Say whether Plaid failed in the middle, which leaves the effect unknown; no limit does."""
+    broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.error_type == "API_ERROR"
+    return broke and not isinstance(error, PlaidLimitedError)
+
+
 def report_possible_orphan(session: Session, token_hash: str, attempt: int) -> None:
     """Record that Plaid may hold an Item whose access token was lost on its way to us."""
-    ExchangeClaim.mark_possible_orphan(session, token_hash, attempt)
+    if not ExchangeClaim.mark_possible_orphan(session, token_hash, attempt):
+        return  # a twin has taken it over, and knows better
     log.error(
         "Possible orphan: Plaid took a public token, but its answer was lost before it could be "
         "stored. If an Item without owner shows up in the Plaid Dashboard, remove it there. "

@@ -38,7 +38,7 @@ class StoppedError(BankloomError):
 
 @dataclass
 class Run:
-    """A run of an Item that has begun, with the leases it holds on the Item's product tags."""
+    """A run of an Item that has begun, with the leases it holds on its product tags and its look."""
 
     runtime: Runtime
     id: uuid.UUID
@@ -49,6 +49,7 @@ class Run:
     asks_item: bool
     tags: list[ItemProduct]
     leases: dict[str, datetime]
+    check_lease: datetime | None
     should_stop: Callable[[], bool]
     outcomes: Outcomes = field(default_factory=dict)
 
@@ -94,11 +95,12 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
             return None
         lease = at + _lease(runtime)
         requested = SyncRun.is_queued(session, item_id)
-        tags = list(ItemProduct.claim_due(session, item_id, at, lease, all_consented=requested))
+        tags = list(ItemProduct.claim_due(session, item_id, at, lease, all_that_work=requested))
         if not tags and not requested and not _is_due(item, at):
             return None
         run = SyncRun.begin(session, item_id, at)
-        if _is_due(item, at + schedules.goes_along(runtime.settings)):
+        looks = _is_due(item, at + schedules.goes_along(runtime.settings))
+        if looks:
             item.check_at, run.asks_item = lease, True
         item.run_id = run.id
         token = runtime.keyring.open(item.access_token_sealed, item.item_id)
@@ -113,6 +115,7 @@ def begin(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> Ru
         asks_item=run.asks_item,
         tags=tags,
         leases=leases,
+        check_lease=lease if looks else None,
         should_stop=should_stop,
     )
 

@@ -45,7 +45,11 @@ class Linker:
 def named_linker(
     session: Session, world: World, user_name: str | None, link_token_hash: str | None
 ) -> Linker | None:
-    """Return whom the caller named, by user or by link token. Errors: `UnknownLinkTokenError`."""
+    """Return whom the caller named, by user or by link token.
+
+    Errors: `UnknownLinkTokenError`; `UnknownPublicTokenError` where the link token is of update
+    mode: nothing that comes of it is to be exchanged, whatever Plaid still shows.
+    """
     user = User.find(session, user_name) if user_name else None
     if link_token_hash is None:
         return Linker(user_name, user.id if user else None) if user_name else None
@@ -54,6 +58,8 @@ def named_linker(
         raise UnknownLinkTokenError
     if user_name and (user is None or user.id != link.user_id):
         raise UnknownLinkTokenError
+    if link.item_id:
+        raise _of_update_mode(link.item_id)
     return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
 
 

@@ -13,11 +13,13 @@ Each function works in the caller's commit, which holds the Item's row.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, ItemState, ProductState
+from bankloom.services import schedules
 from bankloom.services.plaid_errors import (
     FOR_THE_PERSON,
     GONE,
@@ -26,11 +28,12 @@ from bankloom.services.plaid_errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
+    from bankloom.core.settings import Settings
     from bankloom.services.plaid_messages import PlaidItem
 
 log = logging.getLogger(__name__)
@@ -60,7 +63,6 @@ def note_proof(session: Session, item_id: str) -> None:
     """Note that a call for the Item's data went well just now."""
     item = session.get_one(Item, item_id)
     item.proven_at = clock.now()
-    item.coolings = 0
     derive(session, item_id)
 
 
@@ -72,6 +74,22 @@ def note_failure(session: Session, item_id: str, error_code: str) -> None:
     if remedy_of_code(error_code) is Remedy.RELINK:
         session.get_one(Item, item_id).reported_error_code = error_code
     derive(session, item_id)
+
+
+def note_refusal(session: Session, item_id: str, error_code: str) -> None:
+    """Take a refusal to tell of the Item at all as Plaid's word on it, until `/item/get` answers."""
+    session.get_one(Item, item_id).reported_error_code = error_code
+    derive(session, item_id)
+
+
+@contextmanager
+def checked_as_its_state_asks(session: Session, item_id: str, settings: Settings) -> Iterator[None]:
+    """Let an Item whose state changes in the block be looked at as often as the new state asks for."""
+    item = session.get_one(Item, item_id)
+    before = item.state
+    yield
+    if item.state != before:
+        item.check_at = schedules.next_check(item.state, settings)
 
 
 def derive(session: Session, item_id: str) -> None:
@@ -111,12 +129,11 @@ def _how(item: Item, tags: Sequence[ItemProduct], at: datetime) -> _How:
 
 def _cut_off_at(item: Item, at: datetime) -> datetime | None:
     """Return when the Item will be cut off, if that is known, near, and not disproved since."""
-    dates = [item.disconnect_at] if item.disconnect_at else []
+    dates = [item.disconnect_at]
     if item.consent_expires_at and item.consent_expires_at - at < EXPIRY_WARNING:
         dates.append(item.consent_expires_at)
-    first = min(dates, default=None)
-    disproved = first and item.proven_at and item.proven_at > first
-    return None if disproved else first
+    proven_at = item.proven_at or item.created_at
+    return min((date for date in dates if date and date > proven_at), default=None)
 
 
 def _trouble(tags: Sequence[ItemProduct]) -> str | None:

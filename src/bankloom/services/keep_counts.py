@@ -72,3 +72,7 @@ class CountsKeeper:
             except (SQLAlchemyError, psycopg.Error) as error:
                 said = getattr(error, "orig", error)
                 log.warning("The counts were not kept; the next try adds them: %s", said)
+            except (
+                Exception
+            ):  # this thread lives as long as the process, whatever happens to the disk
+                log.exception("The counts were not kept; the next try adds them")

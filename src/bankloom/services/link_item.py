@@ -10,11 +10,10 @@ from bankloom.core.errors import (
     ExchangeInProgressError,
     UnknownPublicTokenError,
 )
-from bankloom.models import ClaimState, ExchangeClaim, Item
-from bankloom.services.exchange_token import Exchange, Linked, OnDuplicate
+from bankloom.models import ClaimState, ExchangeClaim
+from bankloom.services.exchange_token import Exchange, Linked, OnDuplicate, answer_from
 from bankloom.services.find_linker import Linker, find_linker, named_linker
 from bankloom.services.open_link import check_products
-from bankloom.services.store_item import add_tag
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -79,9 +78,7 @@ def _answer_from_record(
             if asked.allow_duplicate:
                 return None
             raise DuplicateItemError(claim.duplicate_of or "")
-        item = Item.find(session, claim.item_id or "")
-        if item is None or not claim.answers(clock.now()):
+        answer = answer_from(runtime, session, claim, asked.product)
+        if answer is None:
             raise UnknownPublicTokenError
-        add_tag(session, item.item_id, asked.product, claim.link_session_id)
-        access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
-        return Linked(access_token, item.item_id, asked.product)
+        return answer

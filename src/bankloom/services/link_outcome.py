@@ -14,6 +14,7 @@ from bankloom.services.exchange_token import Exchange, OnDuplicate
 from bankloom.services.find_linker import Linker, ask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from bankloom.services.plaid_messages import ItemAddResult, LinkTokenInfo
@@ -44,14 +45,28 @@ def settle(runtime: Runtime, link: LinkSession) -> bool:
         repair_item.by_plaid(runtime, link)
         return True
     results = told.item_add_results() if told and not link.item_id else []
-    for added in results:
-        complete(runtime, link, added)
+    complete_each(runtime, link, results)
     if told and results and not told.is_under_way:
         with runtime.database.session() as session:
             LinkSession.finish(session, link.id, clock.now())
         return True
     _ask_again(runtime, link, told)
     return False
+
+
+def complete_each(runtime: Runtime, link: LinkSession, results: Sequence[ItemAddResult]) -> None:
+    """Complete the public tokens of a session; one that fails does not keep its siblings from it.
+
+    Errors: the first one's, once all were tried.
+    """
+    failed = []
+    for added in results:
+        try:
+            complete(runtime, link, added)
+        except Exception as error:  # noqa: BLE001 - raised below, whatever it was
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def complete(runtime: Runtime, link: LinkSession, added: ItemAddResult) -> None:

@@ -230,7 +230,11 @@ def endpoints() -> set[str]:
     }
 
 
-_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    plaid_connections.HandshakeError,
+)
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 

@@ -32,8 +32,19 @@ class _Http(urllib3.HTTPConnectionPool):
         return conn
 
 
+class HandshakeError(urllib3.exceptions.SSLError):
+    """The connection could not be made secure, so nothing was sent over it.
+
+    urllib3's own SSLError may as well come from reading an answer.
+    """
+
+
 class _Https(_Http, urllib3.HTTPSConnectionPool):
-    pass
+    def _validate_conn(self, conn: BaseHTTPConnection) -> None:
+        try:
+            super()._validate_conn(conn)  # it opens a new connection, before anything is sent
+        except OSError as error:
+            raise HandshakeError(error) from error
 
 
 POOLS: dict[str, type[urllib3.HTTPConnectionPool]] = {"http": _Http, "https": _Https}

@@ -14,6 +14,8 @@ from bankloom.services import link_outcome
 from bankloom.services.exchange_token import lease_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -23,9 +25,11 @@ ROUNDS_MAX = 32
 """How many rounds of one poll each a turn has: the rest is due at the next one."""
 
 
-def now(runtime: Runtime) -> None:
+def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
     """Ask about the sessions that are due, until none is, or Plaid does not answer."""
     for _ in range(ROUNDS_MAX):
+        if should_stop():
+            return
         at = clock.now()
         with runtime.database.session() as session:
             lease = lease_until(runtime, at)
@@ -43,8 +47,15 @@ def _poll(runtime: Runtime, link: LinkSession) -> bool:
         link_outcome.settle(runtime, link)
     except BankloomError as error:
         log.warning("Link session %s is asked about again: %s", link.id, error.message)
-        at = clock.now()
-        with runtime.database.session() as session:
-            LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))
+        _put_off(runtime, link)
         return not isinstance(error, PlaidUnreachableError)
+    except Exception:  # whatever it was: the other sessions must not wait for its cure
+        log.exception("Link session %s is asked about again", link.id)
+        _put_off(runtime, link)
     return True
+
+
+def _put_off(runtime: Runtime, link: LinkSession) -> None:
+    at = clock.now()
+    with runtime.database.session() as session:
+        LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))

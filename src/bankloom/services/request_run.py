@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from bankloom.core import clock
-from bankloom.models import ItemProduct, SyncRun
-from bankloom.services import jobs
 
 if TYPE_CHECKING:
     import uuid
@@ -17,14 +17,24 @@ PERSON = "person"
 """The trigger of a run that somebody asked for; it does not use up the waits of the automatic ones."""
 
 
-def request(session: Session, item_id: str, trigger: str, **wishes: bool) -> uuid.UUID:
+def request(
+    session: Session,
+    item_id: str,
+    trigger: str,
+    *,
+    allow_removals: bool = False,
+    asks_item: bool = False,
+) -> uuid.UUID:
     """Ask, in this session's commit, for a run of the Item that begins after it; return the run.
 
     The wishes are those of `SyncRun.queue`. Only a person's request tries a product without consent
-    again: that may add it to the Item.
+    again: that may add it to the Item. It is `ItemProduct.make_due`, `SyncRun.queue` and
+    `jobs.later`, as a function of the database: a webhook is answered after it, and each statement
+    waits for its turn beside the worker's threads.
     """
-    at = clock.now()
-    ItemProduct.make_due(session, item_id, at, even_without_consent=trigger == PERSON)
-    run_id = SyncRun.queue(session, item_id, trigger, at, **wishes)
-    jobs.later(session, item_id)
+    session.flush()
+    by_person = trigger == PERSON
+    wishes = (allow_removals, asks_item)
+    asked = func.request_run(item_id, trigger, clock.now(), by_person, *wishes)
+    run_id: uuid.UUID = session.execute(select(asked)).scalar_one()
     return run_id

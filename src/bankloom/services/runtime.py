@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bankloom.core.settings import Settings
     from bankloom.models import World
+    from bankloom.models.item import SealedToken
 
 KEYRING_FILE = "keyring"
 
@@ -99,17 +100,18 @@ def open_keyring(settings: Settings, session: Session) -> Keyring:
     return keyring_for(settings, [sealed] if sealed else [])
 
 
-def keyring_for(settings: Settings, sealed: Sequence[tuple[str, str]]) -> Keyring:
-    """Return the keyring of the settings, which opens these tokens, given as (item_id, sealed).
+def keyring_for(settings: Settings, tokens: Sequence[SealedToken]) -> Keyring:
+    """Return the keyring of the settings, which opens these tokens and finds them by their hashes.
 
     Errors: as `open_keyring`.
     """
-    keyring = _keyring_of(settings, may_create=not sealed)
+    keyring = _keyring_of(settings, may_create=not tokens)
     try:
-        for item_id, token in sealed:
-            keyring.open(token, item_id)
+        opened = [keyring.open(each.sealed, each.item_id) for each in tokens]
     except SealBrokenError as error:
         raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
+    if [keyring.hash(token) for token in opened] != [each.hash for each in tokens]:
+        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (Its key 'index' is another one.)")
     return keyring
 
 

@@ -20,6 +20,7 @@ NIGHT_BEGINS_UTC = 5
 NIGHT_HOURS = 4
 """The night's work is spread over so long; it ends before anyone there is up."""
 
+LOOK_AGAIN_SECONDS = 3600
 CHECKED_ALONG = 0.25
 """A check of the Item that is due within this share of its interval goes along with another run."""
 
@@ -43,6 +44,11 @@ def next_check(state: str, settings: Settings) -> datetime | None:
     waits = state == ItemState.NEEDS_RELINK
     seconds = DAY_SECONDS if waits else settings.check_interval_seconds
     return clock.now() + timedelta(seconds=jittered(seconds))
+
+
+def next_look() -> datetime:
+    """Return when to look again at an Item that could not be asked about: in an hour or so."""
+    return clock.now() + timedelta(seconds=jittered(LOOK_AGAIN_SECONDS))
 
 
 def goes_along(settings: Settings) -> timedelta:

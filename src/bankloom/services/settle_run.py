@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from bankloom.services.plaid_errors import FOR_THE_PERSON, Remedy, remedy
 from bankloom.services.sync_transactions import NOT_READY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -79,20 +77,34 @@ def nothing_due(run: Run) -> None:
 
 def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
     """Write on the tags what went wrong and when to try again."""
-    what, reason = remedy(error), reason_of(error)
+    what, reason, settings = remedy(error), reason_of(error), run.runtime.settings
     log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
     with run.hold() as session:
         ItemProduct.lock(session, run.item.item_id)
         for tag in tags:
-            wait = retry_policy.after_failure(what, tag.failures)
-            state = _STATES.get(what, ProductState.FAILING)
-            ItemProduct.note(session, tag, state=state, failures=tag.failures + 1, **reason)
-            _move_lease(run, session, tag, clock.now() + wait if wait else None)
-        with _checked_as_its_state_asks(run, session):
+            state, due = _after_failure(tag, what)
+            if ItemProduct.note_failure(session, tag, state=state, **reason):
+                _move_lease(run, session, tag, due)
+        with item_health.checked_as_its_state_asks(session, run.item.item_id, settings):
             item_health.note_failure(session, run.item.item_id, reason["error_code"])
+            if not tags and what is Remedy.PERMANENT:
+                item_health.note_refusal(session, run.item.item_id, reason["error_code"])
         status = RunStatus.NEEDS_RELINK if what in FOR_THE_PERSON else RunStatus.FAILED
         outcomes = _tell(run, session, tags, Outcome(status, reason))
     run.outcomes = outcomes
+
+
+def _after_failure(tag: ItemProduct, what: Remedy) -> tuple[ProductState, datetime | None]:
+    """Return the state of a tag that failed, and when it is due.
+
+    What lacks consent goes on lacking it, whatever kept a person's try from finding that out.
+    """
+    lacks_consent = tag.state == ProductState.CONSENT_NEEDED and what is not Remedy.NOT_SUPPORTED
+    wait = None if lacks_consent else retry_policy.after_failure(what, tag.failures)
+    state = (
+        ProductState.CONSENT_NEEDED if lacks_consent else _STATES.get(what, ProductState.FAILING)
+    )
+    return state, clock.now() + wait if wait else None
 
 
 def cooled(run: Run, busy: PlaidBusyError) -> None:
@@ -146,18 +158,10 @@ def _succeed(
     nothing_wrong = {"failures": 0, "error_code": None, "error_message": None, "request_id": None}
     ItemProduct.note(session, tag, last_success_at=clock.now(), **nothing_wrong, **values)
     _move_lease(run, session, tag, due)
-    with _checked_as_its_state_asks(run, session):
+    item = session.get_one(Item, tag.item_id)
+    item.coolings = 0
+    with item_health.checked_as_its_state_asks(session, tag.item_id, run.runtime.settings):
         item_health.derive(session, tag.item_id)
-
-
-@contextmanager
-def _checked_as_its_state_asks(run: Run, session: Session) -> Iterator[None]:
-    """Let an Item whose state changes in the block be looked at as often as the new state asks for."""
-    item = session.get_one(Item, run.item.item_id)
-    before = item.state
-    yield
-    if item.state != before:
-        item.check_at = schedules.next_check(item.state, run.runtime.settings)
 
 
 def _move_lease(run: Run, session: Session, tag: ItemProduct, due: datetime | None) -> None:
@@ -183,6 +187,9 @@ def _tell(run: Run, session: Session, tags: list[ItemProduct], outcome: Outcome)
 
 
 def _end(run: Run, session: Session, outcomes: list[Outcome]) -> None:
+    item = session.get_one(Item, run.item.item_id)
+    if run.check_lease and item.check_at == run.check_lease:  # it was not looked at after all
+        item.check_at = schedules.next_look()
     worst = min(outcomes, key=lambda one: _WORST_FIRST.index(one.status))
     values: dict[str, Any] = {}
     for one in (*outcomes, worst):

@@ -22,7 +22,9 @@ def now(run: Run) -> set[str]:
     with run.hold() as session:
         Account.put_described(session, run.item.item_id, rows, at)
         BalanceSnapshot.take(session, run.item.item_id, at)
-        item_health.note_proof(session, run.item.item_id)
+        settings = run.runtime.settings
+        with item_health.checked_as_its_state_asks(session, run.item.item_id, settings):
+            item_health.note_proof(session, run.item.item_id)
     return set(by_id)
 
 

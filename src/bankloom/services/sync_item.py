@@ -118,7 +118,10 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
     log.error("Item %s was not synced: %s", item_id, error.message)
     at = clock.now()
     with runtime.database.session() as session:
-        # In the order of `request`: tags before runs, or the two could wait for each other.
+        # In the order of a run's beginning, or the two could wait for each other.
+        item = Item.lock(session, item_id)
+        if item is not None:
+            item.put_off_check(at + REFUSED_WAIT)
         ItemProduct.make_due(session, item_id, at + REFUSED_WAIT)
         run_id = SyncRun.queue(session, item_id, "schedule", at)
         SyncRun.end(session, run_id, RunStatus.FAILED, **settle_run.reason_of(error))

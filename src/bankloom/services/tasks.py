@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 15
+TURN_SECONDS = 30.0
+"""After this a turn of the exchanges begins nothing: what came in since is then waited for no longer
+than this and Plaid's slowest answers, minutes before a public token of 30 minutes dies of it."""
+
+CHORES = (finish_exchanges.now, link_deliveries.now, poll_sessions.now)
 
 
 def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
@@ -56,11 +63,15 @@ async def on_tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 
 def on_exchanges(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - as above
     """Finish the exchanges that were cut off, and the Link sessions that nobody calls back for.
 
-    One that fails leaves the others to be done, and is tried again at the next turn.
+    One that fails leaves the others to be done, and is tried again at the next turn. Chance says
+    which is first: one that takes its whole turn, again and again, must not starve the others.
     """
-    for chore in (finish_exchanges.now, link_deliveries.now, poll_sessions.now):
+    runtime = runtime_of(context)
+    leaves = context.additional_context["should_stop"]
+    ends_at = time.monotonic() + TURN_SECONDS
+    for chore in random.sample(CHORES, len(CHORES)):
         try:
-            chore(runtime_of(context))
+            chore(runtime, lambda: leaves() or time.monotonic() >= ends_at)
         except Exception:
             log.exception("A chore of the exchanges failed; the next turn tries it again")
 

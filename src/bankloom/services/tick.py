@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, TypeVarTuple
 
 from sqlalchemy import text
@@ -54,13 +55,18 @@ def _try(chore: Callable[[*Args], None], *args: *Args) -> None:
 
 
 def queue_due(runtime: Runtime) -> None:
-    """Queue the Items that are due, by a product or to be looked at."""
+    """Queue the Items that somebody waits for, that have a product due, or are to be looked at.
+
+    In turn, so that none of the three keeps the others waiting where there are many.
+    """
     with runtime.database.session() as session:
         _wait_for_other_ticks(session)
         at = clock.now()
+        waiting = SyncRun.waiting_items(session, at, DUE_ITEMS_MAX)
         tags = ItemProduct.due_items(session, at, DUE_ITEMS_MAX)
         checks = Item.due_checks(session, at, DUE_ITEMS_MAX)
-        for item_id in list(dict.fromkeys([*tags, *checks]))[:DUE_ITEMS_MAX]:
+        in_turn = chain.from_iterable(zip_longest(waiting, tags, checks))
+        for item_id in list(dict.fromkeys(filter(None, in_turn)))[:DUE_ITEMS_MAX]:
             jobs.later(session, item_id)
 
 

@@ -18,6 +18,9 @@ _ALWAYS = {
     # before the merge ends. Memory is taken only as data fills it.
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",  # a bulk load of 730 days does not force one checkpoint after another
+    # A new file of the log is not filled with zeros first: whoever commits in that moment waits for it, a
+    # webhook's answer too (p99 of its commit beside backfills: 63 ms instead of 135 ms).
+    "wal_init_zero": "off",
     "checkpoint_timeout": "15min",  # fewer full pages in the log; recovery stays within a minute
     # The query of a killed service ends within this time, so a new server need not wait for it.
     "client_connection_check_interval": "5s",

@@ -17,6 +17,11 @@ CREATE FUNCTION bankloom.defer_unless_waiting(
 DECLARE
     violated text;
 BEGIN
+    IF EXISTS (
+        SELECT FROM bankloom_jobs.procrastinate_jobs WHERE queueing_lock = only_one AND status = 'todo'
+    ) THEN
+        RETURN;
+    END IF;
     PERFORM bankloom_jobs.procrastinate_defer_jobs_v1(ARRAY[
         ROW(queue, task, 0, one_at_a_time, only_one, args, NULL)
     ]::bankloom_jobs.procrastinate_job_to_defer_v1[]);
@@ -29,6 +34,33 @@ END
 $$;
 COMMENT ON FUNCTION bankloom.defer_unless_waiting IS
     'Queues a job of the engine, unless one with its queueing lock waits; the commit lives on either way.';
+"""
+
+# What services/request_run.py does, in one round trip instead of four. Each statement of a function sees
+# what was committed before it began, so the lock means what it means outside of one.
+REQUEST_RUN = """
+CREATE FUNCTION bankloom.request_run(
+    item text, cause text, at timestamptz, by_person boolean, removals boolean, asks boolean
+) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    run uuid;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(item, 1));
+    UPDATE bankloom.item_products SET next_try_at = at
+    WHERE item_id = item
+        AND (by_person OR state NOT IN ('consent needed', 'not supported', 'needs you'));
+    INSERT INTO bankloom.sync_runs AS queued (item_id, trigger, requested_at, allow_removals, asks_item)
+    VALUES (item, cause, at, removals, asks)
+    ON CONFLICT (item_id) WHERE status = 'queued' DO UPDATE
+    SET allow_removals = queued.allow_removals OR excluded.allow_removals,
+        asks_item = queued.asks_item OR excluded.asks_item
+    RETURNING id INTO run;
+    PERFORM bankloom.defer_unless_waiting(
+        'sync_item', 'items', item, item, jsonb_build_object('item_id', item)
+    );
+    RETURN run;
+END
+$$;
 """
 
 CHECKS = {
@@ -315,6 +347,13 @@ def upgrade() -> None:
         unique=False,
         schema="bankloom",
     )
+    op.create_index(
+        "sync_runs_status_idx",
+        "sync_runs",
+        ["status", sa.literal_column("requested_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        schema="bankloom",
+    )
     for table, (column, values) in CHECKS.items():
         name = f"{table}_{column}_check"
         if table in OLD_CHECKS:
@@ -322,5 +361,6 @@ def upgrade() -> None:
         listed = ", ".join(f"'{value}'" for value in values)
         op.create_check_constraint(op.f(name), table, f"{column} IN ({listed})", schema="bankloom")
     op.execute(DEFER_UNLESS_WAITING)
+    op.execute(REQUEST_RUN)
     # Items of before are looked at soon: how they are is not known yet.
     op.execute("UPDATE bankloom.items SET check_at = now() WHERE removed_at IS NULL")

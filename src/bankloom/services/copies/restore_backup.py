@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from bankloom.core import copy_programs
 from bankloom.core.copy_errors import NoBackupError, ProgramFailedError
 from bankloom.core.db import SCHEMA
-from bankloom.core.errors import ConfigurationError
+from bankloom.models.item import SealedToken
 from bankloom.services.copies import copy_session, load_script
 from bankloom.services.runtime import keyring_for
 
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 _NULL = "\\N"
 _SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\S+) ", re.MULTILINE)
-
-
-class SealedToken(NamedTuple):
-    """An Item's access token as it stands in a backup."""
-
-    item_id: str
-    sealed: str
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -64,14 +56,7 @@ class Backup:
         """Refuse where the keyring does not open every token. Errors: `ConfigurationError`."""
         if not self.tokens:
             return
-        keyring = keyring_for(settings, [(each.item_id, each.sealed) for each in self.tokens])
-        for each in self.tokens:
-            if keyring.hash(keyring.open(each.sealed, each.item_id)) != each.hash:
-                raise ConfigurationError(
-                    "The keyring opens the access tokens of this backup, but its key 'index' is "
-                    "another one, by which they are found. Give back the whole keyring. Nothing "
-                    "was changed."
-                )
+        keyring_for(settings, self.tokens)
 
     def load(self, connection: Connection, tell: Callable[[str, int], None]) -> None:
         """Load it in the open transaction of `connection`. Errors: `CopyError`."""

@@ -6,6 +6,7 @@ so that two of these never wait for each other.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from bankloom.models import World
     from bankloom.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 TRIGGER = "webhook"
 RETRIED_MAX = 100
@@ -130,8 +133,11 @@ def retry_due(runtime: Runtime) -> None:
     with runtime.database.session() as session:
         due = WebhookDelivery.due(session, clock.now(), types, RETRIED_MAX)
     for delivery in due:
-        with runtime.database.session() as session:
-            _stamp(session, delivery, _do_again(session, runtime.plaid.world, delivery))
+        try:
+            with runtime.database.session() as session:
+                _stamp(session, delivery, _do_again(session, runtime.plaid.world, delivery))
+        except Exception:  # whatever it was: the deliveries behind it must not wait for ever
+            log.exception("Delivery %s could not be tried again; the next tick does", delivery.id)
 
 
 def replay(session: Session, ours: World, delivery: WebhookDelivery) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 
 from bankloom.core import clock
+from bankloom.core.keyring import SealBrokenError
 from bankloom.models import WebhookDelivery
 from bankloom.services.webhooks import bodies as webhook_bodies
 
@@ -47,11 +48,21 @@ def waiting(run: Run) -> list[News]:
     """
     with run.runtime.database.session() as session:
         deliveries = WebhookDelivery.waiting_of_item(session, run.item.item_id)
-    return [
-        News(each.id, each.webhook_code, each.issued_at, webhook_bodies.opened(run.runtime, each))
+    news = [
+        News(each.id, each.webhook_code, each.issued_at, _body(run, each))
         for each in deliveries
         if each.webhook_type == ITEM
     ]
+    return sorted(news, key=lambda each: each.sent_at)
+
+
+def _body(run: Run, delivery: WebhookDelivery) -> dict[str, Any]:
+    """Return the delivery's body; without its key it says nothing, but keeps no run from its work."""
+    try:
+        return webhook_bodies.opened(run.runtime, delivery)
+    except SealBrokenError as error:
+        log.error("Delivery %s can't be read: %s", delivery.id, error.message)  # noqa: TRY400 - told whole
+        return {}
 
 
 def note(item: Item, news: Sequence[News]) -> None:

@@ -11,7 +11,7 @@ from bankloom.core.errors import BankloomError, WebhookUndecidedError
 from bankloom.core.signatures import UnbelievedError, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from joserfc.jwk import ECKey
 
@@ -49,15 +49,18 @@ class WebhookKeys:
     """One process's cache of keys; safe to share between threads.
 
     `look_up` returns the key of a name, or None where Plaid says that there is none of it; any
-    `BankloomError` of it means that this is not known now.
+    `BankloomError` of it means that this is not known now. Keys `seen_before` this process began
+    need no allowance: a flood of made-up names must not keep it from learning Plaid's own again.
     """
 
     def __init__(
         self,
         look_up: Callable[[str], FoundKey | None],
+        seen_before: Collection[str] = (),
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look_up = look_up
+        self._seen_before = frozenset(seen_before)
         self._seconds = seconds
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
@@ -91,7 +94,7 @@ class WebhookKeys:
         with self._lock:
             old = self._entries.get(kid)
         is_unseen = old is None or old.key is None
-        if is_unseen and not self._unseen.take():
+        if is_unseen and kid not in self._seen_before and not self._unseen.take():
             raise WebhookUndecidedError
         try:
             found = self._look_up(kid)

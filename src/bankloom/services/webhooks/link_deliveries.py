@@ -16,6 +16,8 @@ from bankloom.services.webhooks import bodies as webhook_bodies
 from bankloom.services.webhooks.table import Action, types_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -33,18 +35,19 @@ BY_APP = "stored only: the app exchanges what comes of this Link session"
 LEFT = "the person left Link"
 REPAIRED = "update mode is over: nothing was exchanged, a run was requested"
 EXCHANGED = "its public tokens were exchanged, or are held for a decision"
+LATE = "came late: its Link session had been finished before"
 NOTED = "Plaid was asked about the Link session"
 NOT_SHOWN = "waits for Plaid to show what the webhook says"
 LOST = "lost: not done within the 30 minutes that a public token lives; open Link again"
 
 
-def now(runtime: Runtime) -> None:
+def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
     """Handle the deliveries that are due, as long as Plaid answers."""
     types = types_of(Action.LINK)
     with runtime.database.session() as session:
         due = WebhookDelivery.due(session, clock.now(), types, HANDLED_MAX)
     for delivery in due:
-        if not _handle(runtime, delivery):
+        if should_stop() or not _handle(runtime, delivery):
             return
 
 
@@ -56,6 +59,10 @@ def _handle(runtime: Runtime, delivery: WebhookDelivery) -> bool:
         log.warning("Delivery %s is tried again: %s", delivery.id, error.message)
         _put_off(runtime, delivery, error.message)
         return not isinstance(error, PlaidUnreachableError)
+    except Exception as error:  # whatever it was: the other deliveries must not wait for its cure
+        log.exception("Delivery %s is tried again", delivery.id)
+        _put_off(runtime, delivery, f"failed in an unexpected way ({type(error).__name__})")
+        return True
     if outcome is None:
         _put_off(runtime, delivery, NOT_SHOWN)
         return True
@@ -80,8 +87,11 @@ def _outcome(runtime: Runtime, delivery: WebhookDelivery) -> str | None:
         return NOT_OURS
     if not link.is_finished_by_us:
         return BY_APP
-    age = clock.now() - delivery.received_at
-    if age > PUBLIC_TOKEN_LIFETIME:
+    at = clock.now()
+    if link.finished_at and at - link.finished_at > PUBLIC_TOKEN_LIFETIME:
+        return LATE  # its claims may be forgotten by now, so its tokens would look new
+    age = at - delivery.received_at
+    if age > PUBLIC_TOKEN_LIFETIME and not link.finished_at:
         return LOST
     got_through = link_outcome.settle(runtime, link)
     if link.item_id:
@@ -110,8 +120,7 @@ def _exchanged(
 ) -> str | None:
     tokens = _public_tokens(body)
     if takes_word:
-        for token in tokens:
-            link_outcome.complete(runtime, link, ItemAddResult(token))
+        link_outcome.complete_each(runtime, link, [ItemAddResult(token) for token in tokens])
     hashes = [runtime.keyring.hash(token) for token in tokens]
     if not all(link_outcome.is_dealt_with(runtime, each) for each in hashes):
         return None

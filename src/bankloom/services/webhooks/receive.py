@@ -54,7 +54,9 @@ class Intake:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._keys = WebhookKeys(self._look_up)
+        with runtime.database.session() as session:
+            kids = WebhookDelivery.newest_kids(session)
+        self._keys = WebhookKeys(self._look_up, kids)
         self._refusals = Refusals(runtime.database)
 
     def close(self) -> None:
