@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 REST_SECONDS_MAX = 150
 """A dead worker is noticed within seconds, and by the next tick; a busy machine takes its time."""
 
-RETRY_SECONDS = 30
-"""How far apart Plaid's attempts to deliver are at least: the emulator's clock is moved on by so much."""
+FIRST_LEAP_SECONDS = 30
+LONGEST_LEAP_SECONDS = 4 * 3600
+"""How far the emulator's clock is moved on: as Plaid's attempts to deliver, each leap is longer."""
 
 LOOK_SECONDS = 0.5
 
@@ -51,10 +52,13 @@ _UNREST = """
 def rest(town: Town, runtime: Runtime, bank: Running) -> None:
     """Wait until nothing is left to do: no job, no run, no staging, nobody unwell, nothing unheard."""
     query(runtime, _LEASES_END)
-    deadline = time.monotonic() + REST_SECONDS_MAX
+    deadline, leap_seconds = time.monotonic() + REST_SECONDS_MAX, FIRST_LEAP_SECONDS
     while unrest := _unrest(town, runtime, bank):
         assert time.monotonic() < deadline, f"no rest within {REST_SECONDS_MAX} s: {unrest}"
-        _let_time_pass(runtime, bank)
+        _let_time_pass(runtime)
+        if bank.control.webhook_states().get("waiting"):
+            bank.control.advance(leap_seconds)
+            leap_seconds = min(2 * leap_seconds, LONGEST_LEAP_SECONDS)
         time.sleep(LOOK_SECONDS)
 
 
@@ -68,9 +72,8 @@ def _unrest(town: Town, runtime: Runtime, bank: Running) -> list[str]:
     return unrest + [row.what for row in query(runtime, _UNREST)]
 
 
-def _let_time_pass(runtime: Runtime, bank: Running) -> None:
-    """Let what takes minutes come at once: Plaid's next attempts, our next tries, the tick."""
-    bank.control.advance(RETRY_SECONDS)
+def _let_time_pass(runtime: Runtime) -> None:
+    """Let what takes minutes come at once: our next tries, and the tick."""
     for statement in _WAITS_END:
         query(runtime, statement)
     tick_now(runtime)
