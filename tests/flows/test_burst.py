@@ -174,7 +174,7 @@ def test_a_request_between_the_reading_and_the_commit_of_a_beginning(
                 lock(held, "SELECT FROM sync_runs WHERE status = 'queued'")
             wait_until(lambda: waits_for_a_lock(runtime, "INTO bankloom.sync_runs"))
             late = start(ask_for_run, runtime, item_id)
-            wait_until(lambda: waits_for_a_lock(runtime, "pg_advisory_xact_lock"))
+            wait_until(lambda: waits_for_a_lock(runtime, "request_run"))
         late.result()
     assert_served_within_a_tick(runtime, item_id, before + 2)
 

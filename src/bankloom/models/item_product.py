@@ -14,7 +14,7 @@ from bankloom.models.base import Base, CreatedAt
 from bankloom.models.item import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -132,6 +132,15 @@ class ItemProduct(Base):
         if only is not None:
             due = due.where(cls.product == only)
         session.execute(due)
+
+    @classmethod
+    def make_due_in(
+        cls, session: Session, item_id: str, states: Collection[ProductState], at: datetime
+    ) -> None:
+        """Make the Item's tags that are in one of these states due at an instant."""
+        cls.lock(session, item_id)
+        in_them = update(cls).where(cls.item_id == item_id, cls.state.in_(states))
+        session.execute(in_them.values(next_try_at=at))
 
     @classmethod
     def put_off(cls, session: Session, item_id: str, until: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
 from bankloom.models import Item, ItemProduct, ProductState
 from bankloom.services import request_run
@@ -42,5 +43,6 @@ def every(runtime: Runtime) -> list[str]:
         item_ids = list(session.scalars(failing))
     for item_id in item_ids:
         with runtime.database.session() as session:
+            ItemProduct.make_due_in(session, item_id, FAILED, clock.now())
             request_run.request(session, item_id, RETRY)
     return item_ids
