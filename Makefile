@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# One more than there are cores: most tests wait for a moment now and then.
+TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 .PHONY: help setup demo test crash check format lock bench simulate clean
 help: ## list the targets
@@ -17,7 +19,7 @@ demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced 
 	@$(BIN)/bankloom demo $(ARGS)
 
 test: setup ## every test
-	@$(BIN)/pytest -n auto $(ARGS)
+	@$(BIN)/pytest -n $(TESTS_AT_ONCE) $(ARGS)
 
 crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank
 	@$(BIN)/pytest tests/crash -n 0 -s --kills 200 $(ARGS)
