@@ -113,7 +113,8 @@ def test_it_is_discarded(api: Api, runtime: Runtime, bank: Running, held: Held) 
     assert (answer.status_code, answer.json()["duplicates"]) == (200, [])
     query(runtime, "UPDATE link_sessions SET finished_at = NULL, poll_at = now() WHERE hosted")
     poll(runtime)
-    assert session_of(api, held.opened)["duplicates"] == []
+    shown = session_of(api, held.opened)
+    assert (shown["state"], shown["duplicates"]) == ("finished", [])
     refused = exchange(api, held.public_token, allow_duplicate=True)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "unknown_public_token")
     assert decide(api, held.opened, "link").status_code == 404

@@ -22,7 +22,18 @@ from link_scenes import (
     through,
     update_mode,
 )
-from scenes import EXCHANGE_PATH, ask_plaid, background, exchange, holding, never, query, states
+from scenes import (
+    EXCHANGE_PATH,
+    ask_plaid,
+    background,
+    bank_account,
+    exchange,
+    holding,
+    never,
+    person,
+    query,
+    states,
+)
 
 if TYPE_CHECKING:
     from bankloom.core.settings import Settings
@@ -267,8 +278,26 @@ def test_after_half_an_hour_it_is_lost(settings: Settings, bank: Running) -> Non
         assert outcomes(runtime) == [("SESSION_FINISHED", link_deliveries.LOST, True)]
         bank.control.advance(31 * 60)
         poll(runtime)
-        assert session_of(api, opened)["state"] == "finished"
+        assert session_of(api, opened)["state"] == "lost"
+        assert api.get("/plaid/link-sessions", state="finished").json() == []
         assert (states(api), session_of(api, opened)["linked_item_ids"]) == ({}, [])
+        query(runtime, "UPDATE webhook_deliveries SET handled_at = NULL, next_try_at = now()")
+        query(runtime, "UPDATE link_sessions SET finished_at = now() - interval '31 minutes'")
+        link_deliveries.now(runtime, never)
+        assert outcomes(runtime) == [("SESSION_FINISHED", link_deliveries.LOST, True)]
+
+
+def test_a_session_of_which_a_part_is_lost(settings: Settings, bank: Running) -> None:
+    """Where one of its public tokens was exchanged, or is held or discarded, it is no lost one."""
+    with serving(settings, with_worker=False) as (api, runtime):
+        opened = hosted_link(api)
+        for mask in ("0001", "0002"):
+            through(bank, opened, **person(bank_account(mask=mask)))
+        void = {"error_type": "INVALID_INPUT", "error_code": "INVALID_PUBLIC_TOKEN"}
+        bank.control.fault(EXCHANGE_PATH, error=void)
+        poll(runtime)
+        assert session_of(api, opened)["state"] == "finished"
+        assert len(session_of(api, opened)["linked_item_ids"]) == 1
 
 
 @pytest.mark.parametrize("kind", ["new Item", "update mode"])

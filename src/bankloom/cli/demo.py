@@ -88,7 +88,7 @@ def demo(
         for person in people:
             _show(service, person)
         if not once:
-            _say_what_next(service.url, key, people[0], data_dir)
+            _say_what_next(service, bank.url, people[0], key, data_dir)
             _stay(program)
 
 
@@ -135,8 +135,10 @@ def _start_bank(stack: ExitStack, data_dir: Path) -> JsonClient:
 def _start_service(
     stack: ExitStack, data_dir: Path, bank: JsonClient, key: str, port: int
 ) -> tuple[JsonClient, Program]:
+    port = port if port and _is_free(port) else _any_free_port()
     with console.status("Starting the database and the service ..."):
         environment = {
+            "BANKLOOM_PUBLIC_URL": f"http://127.0.0.1:{port}",  # so that the bank sends webhooks
             "PLAID_BASE_URL": bank.url,
             "PLAID_CLIENT_ID": "demo",
             "PLAID_SECRET": "demo",
@@ -144,7 +146,7 @@ def _start_service(
             "BANKLOOM_DATA_DIR": str(data_dir / "bankloom"),
             "BANKLOOM_API_KEY": key,
         }
-        command = [beside_python("bankloom"), "serve", "--port", str(port if _is_free(port) else 0)]
+        command = [beside_python("bankloom"), "serve", "--port", str(port)]
         announcement = "Bankloom is listening on "
         program = stack.enter_context(
             Program(command, environment, announcement, data_dir / "bankloom.log")
@@ -205,8 +207,12 @@ def _transactions_tag(service: JsonClient, person: Person) -> dict[str, Any]:
     return next(tag for tag in tags if tag["product"] == "transactions")
 
 
-def _say_what_next(url: str, key: str, person: Person, data_dir: Path) -> None:
-    header = f'-H "Authorization: Bearer {key}"'
+def _say_what_next(
+    service: JsonClient, bank_url: str, person: Person, key: str, data_dir: Path
+) -> None:
+    url, header = service.url, f'-H "Authorization: Bearer {key}"'
+    item_id = service.get("/plaid/items", user_id=person.user_id)[0]["item_id"]
+    coffee = '{"added": [{"amount": 4.50, "name": "Coffee"}]}'
     lines = (
         "",
         f"Read the API at {url}/docs (the key, for its Authorize button: {key}), or call it:",
@@ -214,6 +220,10 @@ def _say_what_next(url: str, key: str, person: Person, data_dir: Path) -> None:
         f'  curl -s {header} "{url}/plaid/accounts?user_id={person.user_id}"',
         f'  curl -s {header} "{url}/plaid/transactions?user_id={person.user_id}&limit=3"',
         f'  curl -s {header} "{url}/plaid/items?user_id={person.user_id}"',
+        "",
+        "Let something happen at the bank; a webhook brings it, and the second line above shows it:",
+        "",
+        f"  curl -s {bank_url}/platypus/items/{item_id}/changes -d '{coffee}'",
         "",
         "It is your database; ask it anything, read-only:",
         "",

@@ -50,6 +50,7 @@ class LinkState(enum.StrEnum):
 
     OPEN = "open"
     FINISHED = "finished"
+    LOST = "lost"
     EXITED = "exited"
     EXPIRED = "expired"
 
@@ -61,7 +62,8 @@ class LinkSession(Base):
     that calls us back, so its public tokens are exchanged by us. `poll_at` is when Plaid is asked
     what became of the session; None: nobody waits for that, or it is known. `finished_at` is when
     we knew that the person got through, and had done what follows from it; `exited_at` when they
-    were last seen to leave.
+    were last seen to leave. `lost`: they got through, but nothing came of it, since none of their
+    public tokens could be exchanged any more.
     """
 
     __tablename__ = "link_sessions"
@@ -90,6 +92,7 @@ class LinkSession(Base):
     poll_at: Mapped[datetime | None]
     exited_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    lost: Mapped[bool] = mapped_column(server_default="false")
     linked_item_ids: Mapped[list[str]] = mapped_column(server_default="{}")
     exchanged_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
@@ -162,6 +165,7 @@ class LinkSession(Base):
         """Say how a session stands; those that the app exchanges itself are finished by that."""
         exchanged_by_app = and_(cls.hosted.is_(False), cls.exchanged_at.is_not(None))
         return case(
+            (cls.lost, LinkState.LOST),
             (or_(cls.finished_at.is_not(None), exchanged_by_app), LinkState.FINISHED),
             (cls.exited_at.is_not(None), LinkState.EXITED),
             (cls.expires_at <= at, LinkState.EXPIRED),
@@ -215,12 +219,14 @@ class LinkSession(Base):
         )
 
     @classmethod
-    def finish(cls, session: Session, session_id: uuid.UUID, at: datetime) -> bool:
+    def finish(
+        cls, session: Session, session_id: uuid.UUID, at: datetime, *, lost: bool = False
+    ) -> bool:
         """Record that the person got through; say whether that was news."""
         finished = session.execute(
             update(cls)
             .where(cls.id == session_id, cls.finished_at.is_(None))
-            .values(finished_at=at, poll_at=None)
+            .values(finished_at=at, poll_at=None, lost=lost)
             .returning(cls.id)
         )
         return finished.scalar_one_or_none() is not None

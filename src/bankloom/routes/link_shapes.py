@@ -79,7 +79,7 @@ class LinkSessionAnswer(BaseModel):
     item_id: str | None = Field(description="The Item of an update mode.")
     products: list[str]
     hosted: bool
-    state: Literal["open", "finished", "exited", "expired"]
+    state: Literal["open", "finished", "lost", "exited", "expired"]
     created_at: datetime
     expires_at: datetime
     finished_at: datetime | None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from bankloom.services.plaid_messages import ItemAddResult, LinkTokenInfo
     from bankloom.services.runtime import Runtime
 
@@ -48,7 +50,8 @@ def settle(runtime: Runtime, link: LinkSession) -> bool:
     complete_each(runtime, link, results)
     if told and results and not told.is_under_way:
         with runtime.database.session() as session:
-            LinkSession.finish(session, link.id, clock.now())
+            lost = _is_lost(runtime, session, link, results)
+            LinkSession.finish(session, link.id, clock.now(), lost=lost)
         return True
     _ask_again(runtime, link, told)
     return False
@@ -101,6 +104,17 @@ def _spend(wanted: Exchange, attempt: int) -> None:
             wanted.linker.session_id,
             error.details.get("request_id"),
         )
+
+
+def _is_lost(
+    runtime: Runtime, session: Session, link: LinkSession, results: Sequence[ItemAddResult]
+) -> bool:
+    """Say whether nothing came of a session: no Item, and nothing that a person decides on, or did."""
+    if session.get_one(LinkSession, link.id).linked_item_ids:
+        return False
+    hashes = [runtime.keyring.hash(added.public_token) for added in results]
+    found = [ExchangeClaim.find(session, each) for each in hashes]
+    return not any(row and row[0].state != ClaimState.POSSIBLE_ORPHAN for row in found)
 
 
 def _ask_again(runtime: Runtime, link: LinkSession, told: LinkTokenInfo | None) -> None:

@@ -313,6 +313,11 @@ def upgrade() -> None:
     )
     op.add_column(
         "link_sessions",
+        sa.Column("lost", sa.Boolean(), server_default="false", nullable=False),
+        schema="bankloom",
+    )
+    op.add_column(
+        "link_sessions",
         sa.Column(
             "linked_item_ids", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False
         ),

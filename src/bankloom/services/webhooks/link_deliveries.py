@@ -89,7 +89,8 @@ def _outcome(runtime: Runtime, delivery: WebhookDelivery) -> str | None:
         return BY_APP
     at = clock.now()
     if link.finished_at and at - link.finished_at > PUBLIC_TOKEN_LIFETIME:
-        return LATE  # its claims may be forgotten by now, so its tokens would look new
+        # its claims may be forgotten by now, so its tokens would look new
+        return LOST if link.lost else LATE
     age = at - delivery.received_at
     if age > PUBLIC_TOKEN_LIFETIME and not link.finished_at:
         return LOST
