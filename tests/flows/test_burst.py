@@ -133,11 +133,15 @@ OVERLAPPING = """
 """
 
 
+ADVISORY = "advisory"
+"""How PostgreSQL calls waiting for an Item's set of tags."""
+
+
 def waits_for_a_lock(runtime: Runtime, words: str) -> bool:
-    """Say whether a statement with these words waits for somebody's lock."""
+    """Say whether a statement with these words, or of this kind, waits for somebody's lock."""
     sql = """
         SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-        AND datname = current_database() AND position(:words in query) > 0
+        AND datname = current_database() AND (position(:words in query) > 0 OR wait_event = :words)
     """
     return bool(query(runtime, sql, words=words))
 
@@ -174,7 +178,7 @@ def test_a_request_between_the_reading_and_the_commit_of_a_beginning(
                 lock(held, "SELECT FROM sync_runs WHERE status = 'queued'")
             wait_until(lambda: waits_for_a_lock(runtime, "INTO bankloom.sync_runs"))
             late = start(ask_for_run, runtime, item_id)
-            wait_until(lambda: waits_for_a_lock(runtime, "request_run"))
+            wait_until(lambda: waits_for_a_lock(runtime, ADVISORY))
         late.result()
     assert_served_within_a_tick(runtime, item_id, before + 2)
 
@@ -206,7 +210,7 @@ def test_a_request_that_is_being_committed_is_that_of_the_run_that_begins(
         with runtime.database.session() as session:
             request_run.request(session, item_id, "webhook", asks_item=True)
             beginning = start(fence.begin, runtime, item_id, lambda: False)
-            wait_until(lambda: waits_for_a_lock(runtime, "pg_advisory_xact_lock"))
+            wait_until(lambda: waits_for_a_lock(runtime, ADVISORY))
         run = beginning.result()
     assert run is not None
     assert run.asks_item
