@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 from platypus_bank.webhooks import signing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from platypus_bank.webhooks.signing import SigningKey
+
+PER_SECOND = 50
+"""What more than a hundred thousand Items cause, if each has forty webhooks a day."""
 
 CONNECTIONS = 8
 WARM_UPS = 40
@@ -35,11 +38,15 @@ class Taken(NamedTuple):
 
 
 def steady(
-    key: SigningKey, url: str, item_ids: Sequence[str], count: int, per_second: int
+    key: SigningKey,
+    url: str,
+    item_ids: Sequence[str],
+    count: int,
+    begin: Callable[[], None] = lambda: None,
 ) -> list[Taken]:
-    """Send so many a second."""
+    """Send so many at a constant rate; `begin` is called when all is prepared and warm."""
     requests = _prepared(key, url, item_ids, count)
-    return asyncio.run(_steady(url, requests, 1 / per_second))
+    return asyncio.run(_steady(url, requests, begin))
 
 
 def flat_out(key: SigningKey, url: str, item_ids: Sequence[str], count: int) -> float:
@@ -109,10 +116,11 @@ async def _connected(url: str, requests: list[bytes]) -> list[_Connection]:
     return connections
 
 
-async def _steady(url: str, requests: list[bytes], seconds_between: float) -> list[Taken]:
+async def _steady(url: str, requests: list[bytes], begin: Callable[[], None]) -> list[Taken]:
     connections = await _connected(url, requests)
+    begin()
     started = time.time()
-    due = iter([(started + n * seconds_between, each) for n, each in enumerate(requests)])
+    due = iter([(started + n / PER_SECOND, each) for n, each in enumerate(requests)])
     taken = await asyncio.gather(*(_deliver_when_due(each, due) for each in connections))
     return [each for by_connection in taken for each in by_connection]
 

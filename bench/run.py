@@ -72,7 +72,7 @@ QUICK = Plan(
     idle_items=2,
     idle_seconds=2,
     job_items=10,
-    webhooks=webhooks.Plan(rounds=1, steady=100, flat_out=100, backfill_rows=5_000, to_rows=15),
+    webhooks=webhooks.Plan(rounds=1, steady=100, flat_out=100, backfill_rows=10_000, to_rows=15),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from functools import partial
 from operator import truediv
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,14 +26,13 @@ from bankloom.services import sync_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from deliveries import Taken
     from servers import Server
 
     from bankloom.services.runtime import Runtime
+    from platypus_bank.webhooks.signing import SigningKey
 
 ITEMS = 10
-PER_SECOND = 50
-"""More than a hundred thousand Items cause at Plaid's pace, if each had forty webhooks a day."""
-
 P99_PROMISED_MS = 100.0
 ROWS_SECONDS_MAX = 60
 
@@ -83,7 +83,7 @@ class _Side(NamedTuple):
 
 
 def _intake_of(url: str, bank: Bank, items: Sequence[str], plan: Plan) -> _Side:
-    sent = in_child(steady, bank.key, url, items, plan.steady, PER_SECOND).value
+    sent = in_child(steady, bank.key, url, items, plan.steady).value
     milliseconds = [each.milliseconds for each in sent]
     rate = in_child(flat_out, bank.key, url, items, plan.flat_out).value
     return _Side(statistics.median(milliseconds), _p99(milliseconds), rate)
@@ -113,8 +113,8 @@ def _while_backfilling(bank: Bank, server: Server, plan: Plan) -> Figure:
         for item_id in backfilled:
             bank.control.bulk(item_id, plan.backfill_rows)
         with running_service(bank, Path(folder), database_url=database_url) as service:
-            ours.request_all(runtime, backfilled)
-            sent = in_child(steady, bank.key, service.url, items, plan.steady, PER_SECOND).value
+            load = (bank.key, service.url, items, plan.steady)
+            sent = in_child(_beside_backfills, load, bank.url, database_url, backfilled).value
             over_at = ours.all_ended_at(runtime, backfilled)
     during = [each.milliseconds for each in sent if over_at is None or each.due_at < over_at]
     say(f"webhooks while backfilling: {len(during)} of {len(sent)} fell into the backfills")
@@ -122,6 +122,16 @@ def _while_backfilling(bank: Bank, server: Server, plan: Plan) -> Figure:
     return Figure(
         "webhook_p99_while_backfilling", p99_ms, "ms", P99_PROMISED_MS, p99_ms / P99_PROMISED_MS
     )
+
+
+def _beside_backfills(
+    load: tuple[SigningKey, str, list[str], int],
+    plaid_url: str,
+    database_url: str,
+    backfilled: list[str],
+) -> list[Taken]:
+    with ours.opened(plaid_url, database_url) as runtime:
+        return steady(*load, begin=partial(ours.request_all, runtime, backfilled))
 
 
 def _to_rows(bank: Bank, server: Server, plan: Plan) -> list[Figure]:
