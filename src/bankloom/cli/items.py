@@ -20,16 +20,13 @@ from bankloom.cli.item_tables import (
     run_line,
 )
 from bankloom.cli.opened import opened
-from bankloom.core import clock
 from bankloom.core.errors import BankloomError, InvalidRequestError, NotFoundError
 from bankloom.core.logs import redact
-from bankloom.models import Item, ItemState, RunStatus, SyncRun
+from bankloom.models import Item, ItemState, RunStatus
 from bankloom.services import import_item, jobs, refresh_item, request_run, show_item, show_run
 from bankloom.services.api_access import EVERYONE, Caller
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from bankloom.services.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Look at Items, sync, refresh and import them.")
@@ -87,36 +84,25 @@ def sync(item: ItemId, *, wait: Wait = False, allow_removals: AllowRemovals = Fa
         if not wait:
             typer.echo(f"Asked for run {run_id}; `bankloom jobs list` shows how it stands.")
             return
-        run = _wait_for(runtime, run_id)
-        cools = _cooling_until(runtime, item)
+        run, begins_at = _wait_for(runtime, run_id)
     typer.echo(run_line(run))
-    if run.status == RunStatus.QUEUED and cools:
-        typer.echo(f"Plaid is not asked about this Item until {moment(cools)}; then it runs.")
+    if begins_at:
+        typer.echo(f"Plaid is not asked about this Item until {moment(begins_at)}; then it runs.")
     if run.status not in _GOOD:
         raise typer.Exit(1)
 
 
-def _wait_for(runtime: Runtime, run_id: uuid.UUID) -> SyncRun:
-    """Return the run once it has ended; as it stands where its Item cools, or the wait is over."""
+def _wait_for(runtime: Runtime, run_id: uuid.UUID) -> show_run.Standing:
+    """Return how the run stands once it has ended, its Item cools, or the wait is over."""
     started = time.monotonic()
     with console().status("queued ...") as status:
         while True:
-            run = show_run.run_now(runtime, run_id)
+            standing = show_run.standing_now(runtime, run_id)
             seconds = time.monotonic() - started
-            if show_run.has_ended(run) or seconds > WAIT_SECONDS_MAX:
-                return run
-            if run.status == RunStatus.QUEUED and _cooling_until(runtime, run.item_id):
-                return run
-            status.update(f"{run.status} ... {seconds:.0f} s")
+            if show_run.has_ended(standing.run) or standing.begins_at or seconds > WAIT_SECONDS_MAX:
+                return standing
+            status.update(f"{standing.run.status} ... {seconds:.0f} s")
             time.sleep(POLL_SECONDS)
-
-
-def _cooling_until(runtime: Runtime, item_id: str) -> datetime | None:
-    """Return until when Plaid is not to be asked about the Item, if that is to come."""
-    with runtime.database.session() as session:
-        found = Item.find(session, item_id)
-    until = found.cooling_until if found else None
-    return until if until and until > clock.now() else None
 
 
 @app.command()

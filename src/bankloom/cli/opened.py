@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bankloom.app import open_runtime
+from bankloom.cli import signals
 from bankloom.core import logs
 from bankloom.core.errors import DatabaseLostError
 from bankloom.core.settings import Settings
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opened() -> Iterator[Runtime]:
     """Give the parts, and close them whatever happens. Errors: `BankloomError`."""
-    # SIGTERM too must leave the embedded server in order.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals.end_in_order()  # SIGTERM too must leave the embedded server in order
     settings = Settings.read()
     logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(open_runtime(settings)) as runtime:

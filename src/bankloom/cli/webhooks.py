@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bankloom.cli.item_tables import console
 from bankloom.cli.opened import opened
 from bankloom.core.errors import NotFoundError
 from bankloom.core.logs import redact
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 LOCAL_URL = "http://127.0.0.1:8000"
-PIPE_WIDTH = 250
-"""Columns where there is no terminal: an id must stay in one piece for the next program."""
 
 app = typer.Typer(
     no_args_is_help=True, help="See the webhooks that came, do their work again, test the door."
@@ -63,10 +60,10 @@ def list_(
     """List the webhooks that came, the newest on top."""
     with opened() as runtime, runtime.database.session() as session:
         if refused:
-            _console().print(_refusals(WebhookRefusal.listing(session)))
+            console().print(_refusals(WebhookRefusal.listing(session)))
             return
         found = WebhookDelivery.newest(session, limit, item_id=item, unhandled=unhandled)
-        _console().print(_deliveries(found))
+        console().print(_deliveries(found))
         _say_what_else(session)
 
 
@@ -105,7 +102,7 @@ def self_test(url: Url = None) -> None:
         table.add_row(
             result.name, result.expected, result.given, "ok" if result.is_right else "WRONG"
         )
-    _console().print(table)
+    console().print(table)
     if not all(result.is_right for result in results):
         raise typer.Exit(1)
 
@@ -159,7 +156,3 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import TypeVar
 
 from bankloom.services.plaid_errors import Remedy
+
+Time = TypeVar("Time", int, timedelta)
 
 FIRST_BACKOFF_SECONDS = 30
 BACKOFF_CAP_SECONDS = (
@@ -31,7 +34,7 @@ _PASSING = {
 def after_failure(remedy: Remedy, failures: int) -> timedelta | None:
     """Return how long to wait after the n-th failure in a row; None: only a trigger tries again."""
     if remedy in _PASSING:
-        ceiling = min(BACKOFF_CAP_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
+        ceiling = doubled(FIRST_BACKOFF_SECONDS, failures, BACKOFF_CAP_SECONDS)
         return timedelta(seconds=jittered(ceiling))
     return None
 
@@ -44,8 +47,13 @@ def until_complete(tries: int) -> timedelta:
 
 def while_cooling(coolings: int) -> timedelta:
     """Return how long to leave an Item alone that Plaid was asked about too often, without its hint."""
-    ceiling = min(COOLING_CAP_SECONDS, FIRST_COOLING_SECONDS * 2 ** min(coolings, 16))
+    ceiling = doubled(FIRST_COOLING_SECONDS, coolings, COOLING_CAP_SECONDS)
     return timedelta(seconds=jittered(ceiling))
+
+
+def doubled(first: Time, times: int, longest: Time) -> Time:
+    """Return the first wait, doubled so many times but never over the longest."""
+    return min(longest, first * (1 << min(times, 16)))
 
 
 def jittered(seconds: float) -> float:

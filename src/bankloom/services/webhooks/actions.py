@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, WebhookDelivery
-from bankloom.services import jobs, request_run
+from bankloom.services import jobs, request_run, retry_policy
 from bankloom.services.webhooks.bodies import Webhook
 from bankloom.services.webhooks.table import Action, action_of, types_of
 
@@ -92,7 +92,7 @@ def _plan_for_item(
         return Plan(Action.STORE, NOT_OURS)
     if action is Action.SYNC:
         return Plan(action, RUN_REQUESTED)
-    wait = min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+    wait = retry_policy.doubled(FIRST_WAIT, attempts, LONGEST_WAIT)
     return Plan(action, WAITS_FOR_ANSWER, handled=False, wait=wait)
 
 

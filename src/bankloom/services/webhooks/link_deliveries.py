@@ -10,7 +10,7 @@ from bankloom.core import clock
 from bankloom.core.errors import BankloomError, PlaidUnreachableError
 from bankloom.models import LinkSession, WebhookDelivery
 from bankloom.models.exchange_claim import PUBLIC_TOKEN_LIFETIME
-from bankloom.services import link_outcome, repair_item
+from bankloom.services import link_outcome, repair_item, retry_policy
 from bankloom.services.plaid_messages import ItemAddResult
 from bankloom.services.webhooks import bodies as webhook_bodies
 from bankloom.services.webhooks.table import Action, types_of
@@ -72,7 +72,7 @@ def _handle(runtime: Runtime, delivery: WebhookDelivery) -> bool:
 
 
 def _put_off(runtime: Runtime, delivery: WebhookDelivery, why: str) -> None:
-    wait = min(FIRST_WAIT * 2 ** min(delivery.attempts, 10), LONGEST_WAIT)
+    wait = retry_policy.doubled(FIRST_WAIT, delivery.attempts, LONGEST_WAIT)
     with runtime.database.session() as session:
         WebhookDelivery.put_off(session, delivery.id, clock.now() + wait, why)
 
