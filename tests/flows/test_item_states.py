@@ -58,11 +58,17 @@ def update_mode(bank: Running, token: str) -> None:
     bank.control.complete_link(ask_plaid(bank, "/link/token/create", **body)["link_token"])
 
 
+def look(runtime: Runtime) -> None:
+    """Let the Item be due to be looked at, and nothing else, and let the tick find it."""
+    query(runtime, "UPDATE items SET check_at = now()")
+    tick_now(runtime)
+
+
 def check(runtime: Runtime) -> None:
-    """Let the Item be due to be looked at, and nothing else, and wait until it was."""
+    """Let the Item be looked at, and wait until it was."""
     asked = "SELECT asked_at FROM items"
     before = query(runtime, asked)
-    query(runtime, "UPDATE items SET check_at = now()")
+    look(runtime)
     wait_until(lambda: query(runtime, asked) != before)
     settle(runtime)
 
@@ -180,6 +186,7 @@ def test_a_check_reads_balances_and_nothing_that_is_billed(
     check(runtime)
     assert [row["balance"] for row in api.accounts()] == [77]
     query(runtime, "UPDATE item_products SET next_try_at = now()")
+    tick_now(runtime)
     wait_until(lambda: bank.control.calls(SYNC_PATH))
     settle(runtime)
     asked = {call["path"] for call in bank.control.calls(item_id=item_id)}
@@ -245,12 +252,12 @@ def test_a_look_that_fails_is_not_repeated_at_once(
     settle(runtime)
     unknown = {"error_type": "INVALID_INPUT", "error_code": "INVALID_ACCESS_TOKEN"}
     bank.control.fault("/item/get", error=unknown)
-    query(runtime, "UPDATE items SET check_at = now()")
+    look(runtime)
     wait_until(lambda: state(runtime) == ("degraded", "INVALID_ACCESS_TOKEN"))
     settle(runtime)
     assert 4 <= hours_until_check(runtime) <= 7.6  # by its new state; without a change in an hour
     bank.control.fault("/item/get", error=unknown)
-    query(runtime, "UPDATE items SET check_at = now()")
+    look(runtime)
     wait_until(lambda: hours_until_check(runtime) > 0.5)
     assert 0.7 <= hours_until_check(runtime) <= 1.3
     check(runtime)
@@ -264,7 +271,7 @@ def test_silence_about_the_item_is_not_met_with_a_flood(
     linked(api, bank)
     settle(runtime)
     bank.control.fault("*", drop=True, times=0)
-    query(runtime, "UPDATE items SET check_at = now()")
+    look(runtime)
     wait_until(lambda: hours_until_check(runtime) > 0.5)
     assert 0.7 <= hours_until_check(runtime) <= 1.3
 
@@ -276,7 +283,8 @@ def test_an_item_whose_token_does_not_open_is_left_for_an_hour(
     item_id = linked(api, bank)
     settle(runtime)
     before = len(runs(runtime, item_id))
-    query(runtime, "UPDATE items SET access_token_sealed = 'v1.lost.x', check_at = now()")
+    query(runtime, "UPDATE items SET access_token_sealed = 'v1.lost.x'")
+    look(runtime)
     wait_until(lambda: len(runs(runtime, item_id)) > before)
     settle(runtime)
     assert runs(runtime, item_id)[before:] == ["failed"]

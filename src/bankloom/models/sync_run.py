@@ -184,8 +184,8 @@ class SyncRun(Base):
     @classmethod
     def latest_form(cls, session: Session, run_id: uuid.UUID) -> SyncRun | None:
         """Return the run, or the one that took its place."""
-        latest = session.execute(_LATEST, {"run_id": run_id}).scalar_one_or_none()
-        return session.get(cls, latest) if latest else None
+        rows = select(cls).from_statement(_LATEST)
+        return session.scalars(rows, {"run_id": run_id}).one_or_none()
 
     @classmethod
     def forget_old(cls, session: Session, before: datetime) -> None:
@@ -194,12 +194,13 @@ class SyncRun(Base):
         session.execute(delete(cls).where(cls.id.in_(old.limit(FORGOTTEN_AT_ONCE_MAX))))
 
 
-# In one statement: an Item that cools often leaves a long chain of runs that took each other's place.
+# In one statement: an Item that cools often leaves a long chain of runs that took each other's place,
+# and one read after it was found could have lost its place by then.
 _LATEST = text("""
     WITH RECURSIVE form AS (
-        SELECT id, superseded_by FROM sync_runs WHERE id = :run_id
+        SELECT * FROM sync_runs WHERE id = :run_id
         UNION ALL
-        SELECT next.id, next.superseded_by FROM sync_runs next JOIN form ON next.id = form.superseded_by
+        SELECT next.* FROM sync_runs next JOIN form ON next.id = form.superseded_by
     )
-    SELECT id FROM form WHERE superseded_by IS NULL
+    SELECT * FROM form WHERE superseded_by IS NULL
 """)
