@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, PlaidUnreachableError
 from bankloom.models import ExchangeClaim
 from bankloom.models.exchange_claim import PUBLIC_TOKEN_LIFETIME
+from bankloom.services import turn
 from bankloom.services.exchange_token import Exchange, report_possible_orphan
 from bankloom.services.find_linker import Linker
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.services.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 CLAIMS_RETRIED_MAX = 5
 """How many are tried at a time: each may take as long as Plaid's slowest answer."""
@@ -35,29 +33,27 @@ def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
 
 def _finish(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> bool:
     """Finish one, or leave it for another turn; say whether Plaid answered."""
-    token_hash = claim.public_token_hash
     if clock.now() - claim.created_at > 2 * PUBLIC_TOKEN_LIFETIME:
         with runtime.database.session() as session:
-            report_possible_orphan(session, token_hash, claim.attempts)
+            report_possible_orphan(session, claim.public_token_hash, claim.attempts)
         return True
+    return turn.do_or_put_off(
+        "An exchange that was cut off",
+        partial(_spend, runtime, claim, user_name),
+        partial(_put_off, runtime, claim),
+    )
+
+
+def _spend(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> None:
+    public_token = runtime.keyring.open(claim.public_token_sealed or "", claim.public_token_hash)
     linker = Linker(user_name, claim.user_id, claim.link_session_id)
-    try:
-        public_token = runtime.keyring.open(claim.public_token_sealed or "", token_hash)
-        cut_off = Exchange(runtime, public_token, claim.product, linker)
-        attempt = cut_off.claim()
-        if attempt is not None:
-            cut_off.spend(attempt)
-    except BankloomError as error:
-        log.warning("An exchange that was cut off could not be finished yet: %s", error.message)
-        _put_off(runtime, claim)
-        return not isinstance(error, PlaidUnreachableError)
-    except Exception:  # whatever it was: the other claims must not wait for its cure
-        log.exception("An exchange that was cut off could not be finished yet")
-        _put_off(runtime, claim)
-    return True
+    cut_off = Exchange(runtime, public_token, claim.product, linker)
+    attempt = cut_off.claim()
+    if attempt is not None:
+        cut_off.spend(attempt)
 
 
-def _put_off(runtime: Runtime, claim: ExchangeClaim) -> None:
+def _put_off(runtime: Runtime, claim: ExchangeClaim, _why: str) -> None:
     """Let the others go first the next time; one that was claimed anew has a new lease already."""
     with runtime.database.session() as session:
         token_hash = claim.public_token_hash

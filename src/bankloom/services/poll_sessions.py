@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, PlaidUnreachableError
 from bankloom.models import LinkSession
-from bankloom.services import link_outcome
+from bankloom.services import link_outcome, turn
 from bankloom.services.exchange_token import lease_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.services.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 ASKED_AT_ONCE = 8
 ROUNDS_MAX = 32
@@ -43,19 +39,14 @@ def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
 
 def _poll(runtime: Runtime, link: LinkSession) -> bool:
     """Settle one session; say whether Plaid answered."""
-    try:
-        link_outcome.settle(runtime, link)
-    except BankloomError as error:
-        log.warning("Link session %s is asked about again: %s", link.id, error.message)
-        _put_off(runtime, link)
-        return not isinstance(error, PlaidUnreachableError)
-    except Exception:  # whatever it was: the other sessions must not wait for its cure
-        log.exception("Link session %s is asked about again", link.id)
-        _put_off(runtime, link)
-    return True
+    return turn.do_or_put_off(
+        f"Link session {link.id}",
+        partial(link_outcome.settle, runtime, link),
+        partial(_put_off, runtime, link),
+    )
 
 
-def _put_off(runtime: Runtime, link: LinkSession) -> None:
+def _put_off(runtime: Runtime, link: LinkSession, _why: str) -> None:
     at = clock.now()
     with runtime.database.session() as session:
         LinkSession.ask_again(session, link.id, at + link_outcome.wait(link, at))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, PlaidUnreachableError
 from bankloom.models import LinkSession, WebhookDelivery
 from bankloom.models.exchange_claim import PUBLIC_TOKEN_LIFETIME
-from bankloom.services import link_outcome, repair_item, retry_policy
+from bankloom.services import link_outcome, repair_item, retry_policy, turn
 from bankloom.services.plaid_messages import ItemAddResult
 from bankloom.services.webhooks import bodies as webhook_bodies
 from bankloom.services.webhooks.table import Action, types_of
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bankloom.services.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 HANDLED_MAX = 100
 """How many one turn handles; the rest is due at the next one."""
@@ -53,22 +50,20 @@ def now(runtime: Runtime, should_stop: Callable[[], bool]) -> None:
 
 def _handle(runtime: Runtime, delivery: WebhookDelivery) -> bool:
     """Do what one asks for, or put it off; say whether Plaid answered."""
-    try:
-        outcome = _outcome(runtime, delivery)
-    except BankloomError as error:
-        log.warning("Delivery %s is tried again: %s", delivery.id, error.message)
-        _put_off(runtime, delivery, error.message)
-        return not isinstance(error, PlaidUnreachableError)
-    except Exception as error:  # whatever it was: the other deliveries must not wait for its cure
-        log.exception("Delivery %s is tried again", delivery.id)
-        _put_off(runtime, delivery, f"failed in an unexpected way ({type(error).__name__})")
-        return True
+    return turn.do_or_put_off(
+        f"Delivery {delivery.id}",
+        partial(_do, runtime, delivery),
+        partial(_put_off, runtime, delivery),
+    )
+
+
+def _do(runtime: Runtime, delivery: WebhookDelivery) -> None:
+    outcome = _outcome(runtime, delivery)
     if outcome is None:
         _put_off(runtime, delivery, NOT_SHOWN)
-        return True
+        return
     with runtime.database.session() as session:
         WebhookDelivery.mark_handled(session, [delivery.id], clock.now(), outcome)
-    return True
 
 
 def _put_off(runtime: Runtime, delivery: WebhookDelivery, why: str) -> None:
