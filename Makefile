@@ -6,8 +6,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# One more than there are cores: most tests wait for a moment now and then.
-TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+# Twice as many as there are cores: for most of its time a test waits for another process.
+TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
 .PHONY: help setup demo test crash check format lock bench simulate clean
 help: ## list the targets
