@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, or_, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, bindparam, func, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base, CreatedAt
@@ -151,11 +151,7 @@ class Item(Base):
     @classmethod
     def standing(cls, session: Session, item_id: str) -> Standing | None:
         """Return how an Item stands, removed or not; None where we have never held it."""
-        row = session.execute(
-            select(cls.environment, cls.base_url, cls.client_id, cls.removed_at).where(
-                cls.item_id == item_id
-            )
-        ).one_or_none()
+        row = session.execute(_STANDING, {"item_id": item_id}).one_or_none()
         return Standing(World(*row[:3]), row.removed_at is not None) if row else None
 
     @classmethod
@@ -239,3 +235,9 @@ class Item(Base):
             )
             .with_for_update(key_share=True)
         ).scalar_one_or_none()
+
+
+# Built once: a webhook's answer waits for it.
+_STANDING = select(Item.environment, Item.base_url, Item.client_id, Item.removed_at).where(
+    Item.item_id == bindparam("item_id")
+)

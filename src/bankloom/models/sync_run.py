@@ -113,14 +113,13 @@ class SyncRun(Base):
         The wishes are `allow_removals` and `asks_item`.
         """
         statement = insert(cls).values(item_id=item_id, trigger=trigger, requested_at=at, **wishes)
-        new = statement.excluded
         return session.execute(
             statement.on_conflict_do_update(
                 index_elements=[cls.item_id],
                 index_where=text("status = 'queued'"),
                 set_={
-                    "allow_removals": cls.allow_removals | new.allow_removals,
-                    "asks_item": cls.asks_item | new.asks_item,
+                    "allow_removals": cls.allow_removals | wishes.get("allow_removals", False),
+                    "asks_item": cls.asks_item | wishes.get("asks_item", False),
                 },
             ).returning(cls.id)
         ).scalar_one()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -15,6 +15,7 @@ from bankloom.models.base import Base, OurId
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
 
@@ -63,8 +64,7 @@ class WebhookDelivery(Base):
     @classmethod
     def put(cls, session: Session, **values: Any) -> uuid.UUID | None:
         """Store a delivery and return its id; None where it came before, and nothing is to be done."""
-        stored = insert(cls).values(**values).on_conflict_do_nothing(index_elements=[cls.jwt_hash])
-        return session.execute(stored.returning(cls.id)).scalar_one_or_none()
+        return session.execute(_PUT, values).scalar_one_or_none()
 
     @classmethod
     def waiting_of_item(cls, session: Session, item_id: str) -> Sequence[WebhookDelivery]:
@@ -160,3 +160,11 @@ class WebhookDelivery(Base):
     def count_by_key(cls, session: Session, kid: str) -> int:
         """Count those that a key has signed."""
         return session.execute(select(func.count()).where(cls.kid == kid)).scalar_one()
+
+
+# Built once: a webhook's answer waits for it.
+_PUT = (
+    insert(cast("Table", WebhookDelivery.__table__))
+    .on_conflict_do_nothing(index_elements=[WebhookDelivery.jwt_hash])
+    .returning(WebhookDelivery.id)
+)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bankloom.core.counting import Counted
-from bankloom.models import SyncRun
 
 if TYPE_CHECKING:
     from bankloom.core.counting import Counts
-    from bankloom.services.fence import Run
+    from bankloom.models import SyncRun
 
 WEBHOOK = "webhook"
 """The trigger of a run that a delivery asked for."""
@@ -67,16 +66,13 @@ def delivered(counts: Counts, *, is_new: bool) -> None:
     counts.add(DELIVERIES, verdict="accepted" if is_new else "repeated")
 
 
-def run_ended(run: Run) -> None:
+def run_ended(counts: Counts, row: SyncRun) -> None:
     """Count a run as its row tells of it: what was rolled back has not happened.
 
     A run whose process died is not counted; its successor is.
     """
-    with run.runtime.database.session() as session:
-        row = session.get(SyncRun, run.id)
-    if row is None or row.started_at is None or row.finished_at is None:
+    if row.started_at is None or row.finished_at is None:
         return
-    counts = run.runtime.counts
     counts.observe(
         SYNC_SECONDS, (row.finished_at - row.started_at).total_seconds(), status=row.status
     )

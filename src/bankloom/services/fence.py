@@ -61,9 +61,10 @@ class Run:
         """
         with self.runtime.database.session() as session:
             generation = self.item.token_generation
-            if Item.hold(session, self.item.item_id, self.id, generation) is None:
+            item = Item.hold(session, self.item.item_id, self.id, generation)
+            if item is None:
                 raise SupersededError
-            yield session
+            yield session  # which has the Item at hand while it is named here
 
     def renew(self, session: Session, tag: ItemProduct) -> None:
         """Prolong the lease on a tag, unless a trigger has made the tag due meanwhile."""

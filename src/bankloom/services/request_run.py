@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import text
 
 from bankloom.core import clock
 
@@ -33,8 +33,18 @@ def request(
     waits for its turn beside the worker's threads.
     """
     session.flush()
-    by_person = trigger == PERSON
-    wishes = (allow_removals, asks_item)
-    asked = func.request_run(item_id, trigger, clock.now(), by_person, *wishes)
-    run_id: uuid.UUID = session.execute(select(asked)).scalar_one()
+    asked = {
+        "item_id": item_id,
+        "trigger": trigger,
+        "at": clock.now(),
+        "by_person": trigger == PERSON,
+        "allow_removals": allow_removals,
+        "asks_item": asks_item,
+    }
+    run_id: uuid.UUID = session.execute(_REQUEST, asked).scalar_one()
     return run_id
+
+
+_REQUEST = text(
+    "SELECT request_run(:item_id, :trigger, :at, :by_person, :allow_removals, :asks_item)"
+)

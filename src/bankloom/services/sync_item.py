@@ -58,8 +58,7 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
             _hand_over(run)
         except PlaidBusyError as busy:
             _cool(run, busy)
-        counted.run_ended(run)
-    return _next_due(runtime, item_id)
+        return _ended(run)
 
 
 def _run(run: Run) -> None:
@@ -146,7 +145,11 @@ def _hand_over(run: Run) -> None:
         SyncRun.end(session, run.id, RunStatus.SUPERSEDED, superseded_by=successor)
 
 
-def _next_due(runtime: Runtime, item_id: str) -> datetime | None:
-    with runtime.database.session() as session:
-        due = [tag.next_try_at for tag in ItemProduct.of_item(session, item_id) if tag.next_try_at]
-    return min(due, default=None)
+def _ended(run: Run) -> datetime | None:
+    """Count the run; return when its Item is due next."""
+    with run.runtime.database.session() as session:
+        row = session.get(SyncRun, run.id)
+        tags = ItemProduct.of_item(session, run.item.item_id)
+    if row is not None:
+        counted.run_ended(run.runtime.counts, row)
+    return min((tag.next_try_at for tag in tags if tag.next_try_at), default=None)

@@ -17,7 +17,7 @@ from bankloom.core.errors import (
 )
 from bankloom.models import Account, ItemProduct
 from bankloom.models import transaction_staging as staging
-from bankloom.models.transaction_merge import apply_staged
+from bankloom.models.transaction_merge import Applied, apply_staged
 from bankloom.models.transaction_rebuild import missing_since_rebuild, tombstone_missing
 from bankloom.services.plaid_client import decode_account, decode_transaction
 from bankloom.services.plaid_errors import Remedy, remedy_of_pull
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from msgspec import Raw
     from sqlalchemy.orm import Session
 
-    from bankloom.models.transaction_merge import Applied
     from bankloom.services.fence import Run
     from bankloom.services.plaid_messages import SyncPage
 
@@ -75,6 +74,8 @@ def pull(run: Run, tag: ItemProduct, known_accounts: set[str]) -> Update:
                 log.warning("Item %s: rebuilding, for Plaid says %s", tag.item_id, error.message)
             elif what is not Remedy.RESTART_LOOP:
                 raise
+            with run.hold() as session:
+                staging.empty(session, run.id)
     raise _never_still()
 
 
@@ -95,8 +96,6 @@ def _never_still() -> PlaidRefusedError:
 
 def _pull_once(run: Run, tag: ItemProduct, update: Update, known_accounts: set[str]) -> Update:
     update.cursor = "" if update.rebuild else tag.cursor
-    with run.hold() as session:
-        staging.empty(session, run.id)
     for page in _pages(run, update.cursor):
         _stage(run, tag, update, page, known_accounts)
         update.cursor = page.next_cursor
@@ -137,15 +136,16 @@ def _refuse_standing_still(cursor: str, next_cursor: str) -> None:
 def _stage(
     run: Run, tag: ItemProduct, update: Update, page: SyncPage, known_accounts: set[str]
 ) -> None:
-    """Write one page to staging; no row of it is seen by anyone yet."""
+    """Write one page to staging; no row of it is seen by anyone yet. Most polls bring an empty one."""
     rows = list(_rows(run.id, len(update.page_rows), page))
     named = {row[staging.ACCOUNT_ID_AT] for row in rows if row[staging.OP_AT] != staging.REMOVED}
     unknown = named - known_accounts
     if unknown:
         update.stub_accounts |= _stubs(unknown, page.accounts)
-    with run.hold() as session:
-        staging.stage(session, rows)
-        run.renew(session, tag)
+    if rows or page.has_more:
+        with run.hold() as session:
+            staging.stage(session, rows)
+            run.renew(session, tag)
     update.page_rows.append(len(rows))
 
 
@@ -199,13 +199,14 @@ def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> Appli
 
     Errors: `StagingIncompleteError`, `RebuildTooLargeError`.
     """
-    if staging.staged_counts(session, run.id) != [rows for rows in update.page_rows if rows]:
+    staged = [rows for rows in update.page_rows if rows]
+    if staged and staging.staged_counts(session, run.id) != staged:
         raise StagingIncompleteError
     at = clock.now()
     # This run has asked for the accounts, and these were not among them.
     Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()), closed_at=at)
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
-    applied = apply_staged(session, run.id, at)
+    applied = apply_staged(session, run.id, at) if staged else Applied(0, 0, 0)
     if not ItemProduct.move_cursor(session, tag, _next_cursor(tag, update), update.status):
         raise StagingIncompleteError
     return applied._replace(removed=applied.removed + missing)
