@@ -7,15 +7,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
-from sqlalchemy import Date, DateTime, LargeBinary, MetaData, Numeric, Text, func
+from sqlalchemy import Date, DateTime, LargeBinary, MetaData, Numeric, Text, any_, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from bankloom.core.db import SCHEMA
 
 if TYPE_CHECKING:
-    from sqlalchemy import CursorResult, TextClause
-    from sqlalchemy.orm import Session
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement, CursorResult, TextClause
+    from sqlalchemy.orm import InstrumentedAttribute, Session
 
 
 class Base(DeclarativeBase):
@@ -44,6 +46,11 @@ class Base(DeclarativeBase):
 
 OurId = Annotated[uuid.UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())]
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
+
+
+def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Return `column = ANY(values)`: one parameter, where `IN` has one a value, 65,535 at most."""
+    return column == any_(literal(list(values), ARRAY(Text())))
 
 
 def rows_changed(session: Session, statement: TextClause, params: dict[str, Any]) -> int:

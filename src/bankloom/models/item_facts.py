@@ -10,6 +10,7 @@ from sqlalchemy import func, select, true
 from sqlalchemy.orm import aliased
 
 from bankloom.models.account import Account
+from bankloom.models.base import one_of
 from bankloom.models.item import Item
 from bankloom.models.sync_run import SyncRun
 from bankloom.models.transaction import Transaction
@@ -49,7 +50,7 @@ def facts_of(session: Session, item_ids: Collection[str]) -> dict[str, ItemFacts
 
 def _count_accounts(session: Session, item_ids: Collection[str]) -> Sequence[Row[str, int, int]]:
     listed = func.count().filter(Account.closed_at.is_(None))
-    counts = select(Account.item_id, listed, func.count()).where(Account.item_id.in_(item_ids))
+    counts = select(Account.item_id, listed, func.count()).where(one_of(Account.item_id, item_ids))
     return session.execute(counts.group_by(Account.item_id)).all()
 
 
@@ -65,7 +66,7 @@ def _oldest_dates(session: Session, item_ids: Collection[str]) -> Sequence[Row[s
     dates = (
         select(Account.item_id, func.min(oldest.c.date))
         .join(oldest, true())
-        .where(Account.item_id.in_(item_ids))
+        .where(one_of(Account.item_id, item_ids))
     )
     return session.execute(dates.group_by(Account.item_id)).all()
 
@@ -85,6 +86,6 @@ def _last_runs(session: Session, item_ids: Collection[str]) -> Sequence[SyncRun]
         .select_from(Item)
         .join(newest, true())
         .join(SyncRun, SyncRun.id == newest.c.id)
-        .where(Item.item_id.in_(item_ids))
+        .where(one_of(Item.item_id, item_ids))
     )
     return session.scalars(runs).all()

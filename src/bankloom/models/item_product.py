@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func, select, text, t
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, CreatedAt
+from bankloom.models.base import Base, CreatedAt, one_of
 from bankloom.models.item import Item
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class ItemProduct(Base):
     def of_items(cls, session: Session, item_ids: Sequence[str]) -> dict[str, list[ItemProduct]]:
         """Return the tags of each Item, in the order they were asked for."""
         rows = session.scalars(
-            select(cls).where(cls.item_id.in_(item_ids)).order_by(cls.created_at, cls.product)
+            select(cls).where(one_of(cls.item_id, item_ids)).order_by(cls.created_at, cls.product)
         )
         tags: dict[str, list[ItemProduct]] = {}
         for tag in rows:
