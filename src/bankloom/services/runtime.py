@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from bankloom.core import data_dir, structs
 from bankloom.core.counting import Counts
 from bankloom.core.db import Database
-from bankloom.core.errors import ConfigurationError, WorldMismatchError
+from bankloom.core.errors import ConfigurationError, DatabaseLostError, WorldMismatchError
 from bankloom.core.keyring import Keyring, SealBrokenError
 from bankloom.models import Item
 from bankloom.services import counted, rate_limits
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bankloom.models.item import SealedToken
 
 KEYRING_FILE = "keyring"
+_LOST = "The database went away while it was being opened. Look at it, and start again."
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Runtime:
         """Open everything that the settings name.
 
         `prepare` brings the database up to date, and commits that once nothing here refuses it.
-        Errors: `ConfigurationError`; `WorldMismatchError`.
+        Errors: `ConfigurationError`; `WorldMismatchError`; `DatabaseLostError`.
         """
         structs.make_ready()  # here, for threads come later
         limits = rate_limits.read(settings.rate_limits, settings.plaid.env)
@@ -63,8 +66,10 @@ class Runtime:
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
-        except BaseException:
+        except BaseException as error:
             database.close()
+            if isinstance(error, OperationalError | InterfaceError):
+                raise DatabaseLostError(_LOST) from error
             raise
         return cls(settings, database, keyring, plaid, budget, counts)
 

@@ -43,6 +43,8 @@ def now(runtime: Runtime, item_id: str, should_stop: Callable[[], bool]) -> date
     """Run the Item; return when it is due next, if it is.
 
     Failures end in the tags and in the run's row, not in an exception: the engine never retries.
+    Errors: the database's own, where it is not there to write an end; the leases run out then, and
+    the next tick wakes the Item.
     """
     try:
         run = fence.begin(runtime, item_id, should_stop)
