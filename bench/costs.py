@@ -7,10 +7,8 @@ more as well, but by far less.
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ours
@@ -19,6 +17,7 @@ import psycopg
 from children import in_child
 from deliveries import flat_out
 from fleet import Costs
+from folders import new_folder
 from idle import cpu_seconds, postmaster
 from live import Bank, link, running_bank, running_service
 from pages_server import access_token, serving_pages
@@ -148,8 +147,8 @@ def _deliver(bank: Bank, database_url: str, items: Sequence[str], count: int) ->
     with psycopg.connect(Database(database_url).conninfo) as connection:
         connection.execute("DELETE FROM procrastinate_jobs")  # or none would have to be queued
     with (
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
-        running_service(bank, Path(folder), "--no-worker", database_url=database_url) as service,
+        new_folder() as folder,
+        running_service(bank, folder, "--no-worker", database_url=database_url) as service,
     ):
         process = [psutil.Process(service.pid)]
         seconds = cpu_seconds(process)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,6 +10,7 @@ import psutil
 import psycopg
 from bare import running_bare
 from figures import Figure
+from folders import new_folder
 from live import API_KEY, Bank, public_token, running_service
 from progress import say
 
@@ -33,12 +32,12 @@ def measure(bank: Bank, server: Server, items: int, seconds: float) -> list[Figu
     Memory that processes share is counted once (proportional set size).
     """
     with (
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as made,
-        running_service(bank, Path(made)) as service,
+        new_folder() as made,
+        running_service(bank, made) as service,
     ):
         _link(service.url, bank, items)
         time.sleep(min(seconds, _SETTLE_SECONDS))
-        with EmbeddedPostgres(Path(made) / "postgres") as embedded:
+        with EmbeddedPostgres(made / "postgres") as embedded:
             database = postmaster(embedded.url)
         whole = [psutil.Process(service.pid), database]
         percent = _cpu_percent(whole, seconds)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import tempfile
 import time
 from operator import truediv
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ours
 import procrastinate
 from children import in_child
 from figures import Figure
+from folders import new_folder
 from live import Bank, link, running_service
 from progress import say
 
@@ -38,11 +37,11 @@ def measure(bank: Bank, server: Server, rounds: int, items: int) -> Figure:
     """Return runs a second; each asks the emulator twice and commits what it learnt."""
     with (
         server.fresh_database() as database_url,
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
+        new_folder() as folder,
         ours.opened(bank.url, database_url) as runtime,
     ):
         item_ids = link(runtime, bank, items)
-        with running_service(bank, Path(folder), database_url=database_url):
+        with running_service(bank, folder, database_url=database_url):
             _runs_a_second(runtime, item_ids)  # the first of each describes the Item
             pairs = [
                 (

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import ours
+from folders import new_folder
 
 from bankloom.cli.processes import Program
 from platypus_bank.testing import Control, running
@@ -19,6 +18,7 @@ from platypus_bank.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bankloom.services.runtime import Runtime
     from platypus_bank.webhooks.signing import SigningKey
@@ -43,8 +43,8 @@ class Bank(NamedTuple):
 @contextmanager
 def running_bank() -> Iterator[Bank]:
     """Run the emulator for the length of a block; histories are ready at once."""
-    with tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder:
-        world = World(Path(folder), seed=1)
+    with new_folder() as folder:
+        world = World(folder, seed=1)
         key = signing.current_key(world)
         world.store.close()
         with running(folder, seed=1) as bank:

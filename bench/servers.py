@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from folders import new_folder
 
 from bankloom import migrations
 from bankloom.core.db import Database
@@ -16,6 +15,7 @@ from bankloom.core.embedded_postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _NAME = "bankloom"
 _numbers = itertools.count(1)
@@ -53,8 +53,8 @@ class Server:
 @contextmanager
 def running_server() -> Iterator[Server]:
     """Run a server for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="bankloom-bench-") as made:
-        folder = Path(made) / "postgres"
+    with new_folder() as made:
+        folder = made / "postgres"
         with EmbeddedPostgres(folder) as embedded:
             database = Database(embedded.url)
             migrations.upgrade(database)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from functools import partial
 from operator import truediv
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
@@ -17,6 +15,7 @@ from bare import running_bare
 from children import in_child
 from deliveries import flat_out, signed, steady
 from figures import Figure
+from folders import new_folder
 from live import Bank, link, running_service
 from progress import say
 
@@ -60,8 +59,8 @@ def _intake(bank: Bank, server: Server, plan: Plan) -> list[Figure]:
     """Beside an endpoint that only verifies, in turns; no worker runs, so that intake alone counts."""
     with (
         server.fresh_database() as database_url,
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
-        running_service(bank, Path(folder), "--no-worker", database_url=database_url) as service,
+        new_folder() as folder,
+        running_service(bank, folder, "--no-worker", database_url=database_url) as service,
         running_bare(bank.key) as bare,
     ):
         with ours.opened(bank.url, database_url) as runtime:
@@ -106,13 +105,13 @@ def _while_backfilling(bank: Bank, server: Server, plan: Plan) -> Figure:
     """While ten Items pull their first history, in the same process and on the same cores."""
     with (
         server.fresh_database() as database_url,
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
+        new_folder() as folder,
         ours.opened(bank.url, database_url) as runtime,
     ):
         items, backfilled = link(runtime, bank, ITEMS), link(runtime, bank, ITEMS)
         for item_id in backfilled:
             bank.control.bulk(item_id, plan.backfill_rows)
-        with running_service(bank, Path(folder), database_url=database_url) as service:
+        with running_service(bank, folder, database_url=database_url) as service:
             load = (bank.key, service.url, items, plan.steady)
             sent = in_child(_beside_backfills, load, bank.url, database_url, backfilled).value
             over_at = ours.all_ended_at(runtime, backfilled)
@@ -138,12 +137,12 @@ def _to_rows(bank: Bank, server: Server, plan: Plan) -> list[Figure]:
     """From sending a webhook to the committed row, beside the run itself, called directly."""
     with (
         server.fresh_database() as database_url,
-        tempfile.TemporaryDirectory(prefix="bankloom-bench-") as folder,
+        new_folder() as folder,
         ours.opened(bank.url, database_url) as runtime,
     ):
         items = link(runtime, bank, ITEMS)
         directly = [_direct_ms(bank, runtime, item) for item in items * (1 + plan.to_rows // ITEMS)]
-        with running_service(bank, Path(folder), database_url=database_url) as service:
+        with running_service(bank, folder, database_url=database_url) as service:
             by_webhook = [
                 _webhook_ms(bank, service.url, database_url, items[number % ITEMS], number)
                 for number in range(plan.to_rows)
