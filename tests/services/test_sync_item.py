@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bankloom.services import sync_item
-from scenes import executed, never, query
+from harness import wait_until
+from scenes import SYNC_PATH, background, executed, holding, never, query
 from workers import ask_for_run, runs, store_item
 
 if TYPE_CHECKING:
@@ -29,3 +32,22 @@ def test_a_poll_that_brings_nothing_stages_nothing(parts: Runtime, bank: Running
     assert any("transaction_staging" in each for each in first)
     assert [each for each in second if "transaction" in each] == []
     assert query(parts, "SELECT count(*) FROM transactions") == [(1,)]
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_page_that_a_crash_took_back_is_missed(parts: Runtime, bank: Running, page: int) -> None:
+    """A staged page does not wait for the disk; where one is gone, nothing of the update is applied."""
+    item_id = store_item(parts, bank)
+    update = [{"added": [{"transaction_id": name}]} for name in ("t1", "t2", "t3")]
+    bank.control.script(item_id, update)
+    ask_for_run(parts, item_id)
+    with holding(bank, SYNC_PATH, after=2) as hold, background() as start:
+        running = start(sync_item.now, parts, item_id, never)
+        hold.reached()
+        wait_until(lambda: query(parts, f"SELECT 1 FROM transaction_staging WHERE page = {page}"))  # noqa: S608 - a number
+        query(parts, f"DELETE FROM transaction_staging WHERE page = {page}")  # noqa: S608 - a number
+        hold.release()
+        running.result()
+    (end,) = query(parts, "SELECT status, error_code FROM sync_runs")
+    assert tuple(end) == ("failed", "staging_incomplete")
+    assert query(parts, "SELECT 1 FROM transactions") == []

@@ -13,14 +13,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg.types.string import BytesBinaryDumper
-from sqlalchemy import Index, SmallInteger, delete, func, select, text
+from sqlalchemy import Index, SmallInteger, delete, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bankloom.models.base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import psycopg
     from sqlalchemy import Table
@@ -83,7 +83,7 @@ def stage(session: Session, rows: Iterable[tuple[Any, ...]]) -> None:
     """Copy rows, each in the order of this table's columns, into staging.
 
     This commit does not wait for the disk: should a crash of the server take it back, the apply
-    finds the page missing (`staged_counts`) and the run starts again.
+    finds the page missing (`is_whole`) and the run starts again.
     """
     session.execute(_DO_NOT_WAIT_FOR_DISK)
     connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
@@ -100,11 +100,24 @@ def empty(session: Session, run_id: uuid.UUID) -> None:
     session.execute(delete(StagedTransaction).where(StagedTransaction.run_id == run_id))
 
 
-def staged_counts(session: Session, run_id: uuid.UUID) -> list[int]:
-    """Return how many rows are staged of page 1, 2, 3 … of the run."""
-    of_run = StagedTransaction.run_id == run_id
-    pages = select(func.count()).where(of_run).group_by(StagedTransaction.page)
-    return list(session.scalars(pages.order_by(StagedTransaction.page)))
+def is_whole(session: Session, run_id: uuid.UUID, page_rows: Sequence[int]) -> bool:
+    """Say whether all is staged that was: so many rows of page 0, 1, 2 … of the run.
+
+    A page is one commit, so its last row stands for it; reading them all would push out of memory
+    what everybody else works with.
+    """
+    filled = {page: count for page, count in enumerate(page_rows) if count}
+    last = {"pages": list(filled), "rows": [count - 1 for count in filled.values()]}
+    return bool(session.execute(_IS_WHOLE, {"run_id": run_id, **last}).scalar_one())
+
+
+_IS_WHOLE = text("""
+    SELECT bool_and(EXISTS (
+        SELECT FROM transaction_staging s
+        WHERE s.run_id = :run_id AND s.page = expected.page AND s.row = expected.row
+    ))
+    FROM unnest(CAST(:pages AS integer[]), CAST(:rows AS integer[])) AS expected(page, row)
+""")
 
 
 def sweep(session: Session) -> None:

@@ -199,14 +199,14 @@ def apply(run: Run, session: Session, tag: ItemProduct, update: Update) -> Appli
 
     Errors: `StagingIncompleteError`, `RebuildTooLargeError`.
     """
-    staged = [rows for rows in update.page_rows if rows]
-    if staged and staging.staged_counts(session, run.id) != staged:
+    brings_rows = any(update.page_rows)
+    if brings_rows and not staging.is_whole(session, run.id, update.page_rows):
         raise StagingIncompleteError
     at = clock.now()
     # This run has asked for the accounts, and these were not among them.
     Account.put_stubs(session, tag.item_id, list(update.stub_accounts.values()), closed_at=at)
     missing = _tombstone_missing(run, session, tag, update) if update.rebuild else 0
-    applied = apply_staged(session, run.id, at) if staged else Applied(0, 0, 0)
+    applied = apply_staged(session, run.id, at) if brings_rows else Applied(0, 0, 0)
     if not ItemProduct.move_cursor(session, tag, _next_cursor(tag, update), update.status):
         raise StagingIncompleteError
     return applied._replace(removed=applied.removed + missing)
