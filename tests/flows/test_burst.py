@@ -19,6 +19,7 @@ from scenes import (
     background,
     holding,
     linked,
+    never,
     query,
 )
 from workers import ask_for_run, jobs_of, runs, settle, store_item, workers
@@ -209,7 +210,7 @@ def test_a_request_that_is_being_committed_is_that_of_the_run_that_begins(
     with background() as start:
         with runtime.database.session() as session:
             request_run.request(session, item_id, "webhook", asks_item=True)
-            beginning = start(fence.begin, runtime, item_id, lambda: False)
+            beginning = start(fence.begin, runtime, item_id, never)
             wait_until(lambda: waits_for_a_lock(runtime, ADVISORY))
         run = beginning.result()
     assert run is not None

@@ -12,6 +12,7 @@ from scenes import (
     background,
     holding,
     linked,
+    never,
     query,
     stored,
 )
@@ -176,7 +177,7 @@ def test_a_superseded_run_discards_its_work(api: Api, runtime: Runtime, bank: Ru
         hold.reached()
         with runtime.database.session() as session:
             request_run.request(session, item_id, "person")
-        sync_item.now(runtime, item_id, lambda: False)
+        sync_item.now(runtime, item_id, never)
         overtaken = stored(api)
         bank.control.changes(item_id, modified=[{"transaction_id": "t1", "amount": 9}])
         assert api.sync(item_id, wait=False)["status"] == "queued"

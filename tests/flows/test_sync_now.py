@@ -18,6 +18,7 @@ from scenes import (
     exchange,
     holding,
     linked,
+    never,
     newcomer,
     person,
     query,
@@ -177,7 +178,7 @@ def test_a_request_that_is_being_committed_is_served_whole(
     with background() as start:
         with runtime.database.session() as session:
             run_id = request_run.request(session, new.item_id, "person")
-            run = start(sync_item.now, runtime, new.item_id, lambda: False)
+            run = start(sync_item.now, runtime, new.item_id, never)
             # For the Item's tags: whatever else the worker may wait for meanwhile is another lock.
             wait_until(lambda: query(runtime, WAITS_FOR_TAGS))
         run.result()

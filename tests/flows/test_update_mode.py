@@ -224,9 +224,8 @@ def test_two_services_ask_once(settings: Settings, bank: Running) -> None:
         with holding(bank, TOKEN_GET_PATH, times=0) as hold:
             polls = [start(poll_sessions.now, each, never) for each in (one, other)]
             hold.reached(6)
-            start(poll_sessions.now, other, never).result(
-                WAIT_SECONDS
-            )  # nothing is due but what is held
+            nothing_else_is_due = start(poll_sessions.now, other, never)
+            nothing_else_is_due.result(WAIT_SECONDS)
             hold.release()
             for each in polls:
                 each.result()

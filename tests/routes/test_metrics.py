@@ -15,7 +15,7 @@ from bankloom.core.counting import Counts
 from bankloom.models import ApiKey, User
 from bankloom.services import counted, gauges, keep_counts, sync_item
 from harness import Api, serving, settings_for, wait_until
-from scenes import SYNC_PATH, bank_account, linked, person, purchases, query
+from scenes import SYNC_PATH, bank_account, linked, never, person, purchases, query
 from webhook_sender import deliver, plaid_keys, updates_available
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def test_a_scrape_costs_the_same_however_much_is_stored(
             item_id = api.link(
                 bank, str(number), **person(bank_account(transactions=purchases(number)))
             )
-            sync_item.now(runtime, item_id, lambda: False)
+            sync_item.now(runtime, item_id, never)
         after = statements_of_a_scrape(api, runtime)
     assert after == before
     assert len(after) < 20

@@ -10,7 +10,7 @@ from bankloom.core.errors import WorldMismatchError
 from bankloom.services import fence, sync_item
 from bankloom.services.fence import Run, SupersededError
 from harness import wait_until
-from scenes import SYNC_PATH, background, holding, query, waiting_for_locks
+from scenes import SYNC_PATH, background, holding, never, query, waiting_for_locks
 from workers import ask_for_run, jobs_of, runs, settle, store_item
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 def item_id(parts: Runtime, bank: Running) -> str:
     """An Item that nothing is due for."""
     return store_item(parts, bank)
-
-
-def never() -> bool:
-    return False
 
 
 def begun(parts: Runtime, item_id: str) -> Run:

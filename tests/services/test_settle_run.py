@@ -8,6 +8,7 @@ import pytest
 
 from bankloom.models import ItemProduct, ProductState
 from bankloom.services import fence, settle_run
+from scenes import never
 from workers import ask_for_run, runs, store_item
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_an_outcome_that_was_rolled_back_does_not_count(parts: Runtime, bank: Ru
     with parts.database.session() as session:
         ItemProduct.add(session, item_id, "liabilities", ProductState.REQUESTED, None)
     ask_for_run(parts, item_id)
-    run = fence.begin(parts, item_id, lambda: False)
+    run = fence.begin(parts, item_id, never)
     assert run is not None
     first, second = run.tags
     with pytest.raises(FailedCommitError):

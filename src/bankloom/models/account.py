@@ -6,13 +6,13 @@ import functools
 import uuid
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, CreatedAt, OurId
+from bankloom.models.base import Base, CreatedAt, OurId, table_of
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item
 from bankloom.models.user import User
@@ -20,7 +20,7 @@ from bankloom.models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Row
     from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.orm import Session
 
@@ -137,7 +137,7 @@ class Account(Base):
 @functools.cache
 def _put_described(columns: tuple[str, ...]) -> Insert:
     """Build the statement once: SQLAlchemy takes longer to build it than the database to do it."""
-    statement = insert(cast("Table", Account.__table__))
+    statement = insert(table_of(Account))
     new = {name: statement.excluded[name] for name in columns if name != "account_id"}
     return statement.on_conflict_do_update(
         index_elements=[Account.account_id],

@@ -16,7 +16,7 @@ from bankloom.core.db import SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, CursorResult, TextClause
+    from sqlalchemy import ColumnElement, CursorResult, Table, TextClause
     from sqlalchemy.orm import InstrumentedAttribute, Session
 
 
@@ -46,6 +46,11 @@ class Base(DeclarativeBase):
 
 OurId = Annotated[uuid.UUID, mapped_column(primary_key=True, server_default=func.gen_random_uuid())]
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the model's table: statements on it skip the ORM."""
+    return cast("Table", model.__table__)
 
 
 def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:

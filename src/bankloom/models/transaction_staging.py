@@ -17,13 +17,12 @@ from sqlalchemy import Index, SmallInteger, delete, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base
+from bankloom.models.base import Base, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import psycopg
-    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
 ADDED, MODIFIED, REMOVED = 0, 1, 2
@@ -65,7 +64,7 @@ class StagedTransaction(Base):
 
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
-_STAGED = cast("Table", StagedTransaction.__table__)
+_STAGED = table_of(StagedTransaction)
 _COLUMNS = [column.name for column in _STAGED.columns]
 _TYPES = [str(column.type.compile(dialect=_DIALECT)).lower() for column in _STAGED.columns]
 FACTS = _COLUMNS[_COLUMNS.index("account_id") :]
@@ -101,22 +100,25 @@ def empty(session: Session, run_id: uuid.UUID) -> None:
 
 
 def is_whole(session: Session, run_id: uuid.UUID, page_rows: Sequence[int]) -> bool:
-    """Say whether all is staged that was: so many rows of page 0, 1, 2 … of the run.
+    """Say whether just what was staged is there: so many rows of page 0, 1, 2 … of the run.
 
     A page is one commit, so its last row stands for it; reading them all would push out of memory
     what everybody else works with.
     """
-    filled = {page: count for page, count in enumerate(page_rows) if count}
-    last = {"pages": list(filled), "rows": [count - 1 for count in filled.values()]}
-    return bool(session.execute(_IS_WHOLE, {"run_id": run_id, **last}).scalar_one())
+    staged = {"run_id": run_id, "page_rows": [*page_rows, 0]}
+    return bool(session.execute(_IS_WHOLE, staged).scalar_one())
 
 
 _IS_WHOLE = text("""
-    SELECT bool_and(EXISTS (
-        SELECT FROM transaction_staging s
-        WHERE s.run_id = :run_id AND s.page = expected.page AND s.row = expected.row
-    ))
-    FROM unnest(CAST(:pages AS integer[]), CAST(:rows AS integer[])) AS expected(page, row)
+    SELECT bool_and(
+        (rows = 0 OR EXISTS (
+            SELECT FROM transaction_staging WHERE run_id = :run_id AND page = nth - 1 AND row = rows - 1
+        ))
+        AND NOT EXISTS (
+            SELECT FROM transaction_staging WHERE run_id = :run_id AND page = nth - 1 AND row = rows
+        )
+    )
+    FROM unnest(CAST(:page_rows AS integer[])) WITH ORDINALITY AS expected(rows, nth)
 """)
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, OurId
+from bankloom.models.base import Base, OurId, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
 
@@ -164,7 +163,7 @@ class WebhookDelivery(Base):
 
 # Built once: a webhook's answer waits for it.
 _PUT = (
-    insert(cast("Table", WebhookDelivery.__table__))
+    insert(table_of(WebhookDelivery))
     .on_conflict_do_nothing(index_elements=[WebhookDelivery.jwt_hash])
     .returning(WebhookDelivery.id)
 )
