@@ -86,6 +86,20 @@ def test_options_of_the_url_are_kept(embedded_database_url: str) -> None:
         assert session.scalar(text("SHOW timezone")) == "UTC"
 
 
+@pytest.mark.parametrize(
+    ("options", "kept"), [("", "1MB"), ("&options=-c%20backend_flush_after%3D256kB", "256kB")]
+)
+def test_what_an_apply_writes_does_not_pile_up(
+    embedded_database_url: str, options: str, kept: str
+) -> None:
+    """Its writes go to the disk as they come, on any server, unless the URL says how."""
+    with (
+        closing(Database(embedded_database_url + options)) as database,
+        database.session() as session,
+    ):
+        assert session.scalar(text("SHOW backend_flush_after")) == kept
+
+
 def test_a_server_too_old_is_refused(
     monkeypatch: pytest.MonkeyPatch, embedded_database_url: str
 ) -> None:

@@ -33,6 +33,9 @@ POOL_OVERFLOW = 16  # few enough that three processes fit into PostgreSQL's defa
 CONNECT_SECONDS = 10
 SILENT_MILLISECONDS = 30_000  # how long a vanished host may leave sent bytes unacknowledged
 IDLE_SECONDS = 60  # a process frozen in the middle of a commit holds its locks no longer than this
+# What an apply writes goes to the disk as it is written. Otherwise it piles up in the kernel, and
+# who commits next, a webhook, waits until ext4's journal has it all there (p99: 374 ms, not 72 ms).
+_UNLESS_THE_URL_SAYS = "-c backend_flush_after=1MB"
 _OPTIONS = (
     f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC "
     f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
@@ -51,7 +54,7 @@ class Database:
     def __init__(self, url: str, embedded: EmbeddedPostgres | None = None) -> None:
         self.address = Address.parse(url)
         self.conninfo = self.address.but(
-            options=f"{self.address.parameters.get('options', '')} {_OPTIONS}".strip(),
+            options=f"{_UNLESS_THE_URL_SAYS} {self.address.parameters.get('options', '')} {_OPTIONS}",
             application_name="bankloom",
             connect_timeout=CONNECT_SECONDS,
             tcp_user_timeout=SILENT_MILLISECONDS,

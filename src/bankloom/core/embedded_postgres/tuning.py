@@ -17,9 +17,6 @@ _ALWAYS = {
     # At PostgreSQL's 128 MB a first history of 50,000 is written twice: merged pages leave the cache
     # before the merge ends. Memory is taken only as data fills it.
     "shared_buffers": "256MB",
-    # What an apply writes goes to the disk as it is written. Otherwise it piles up in the kernel, and
-    # who commits next, a webhook, waits until ext4's journal has it all there (p99: 374 ms, not 72 ms).
-    "backend_flush_after": "1MB",
     "max_wal_size": "2GB",  # a bulk load of 730 days does not force one checkpoint after another
     # A new file of the log is not filled with zeros first: whoever commits in that moment waits for it, a
     # webhook's answer too (p99 of its commit beside backfills: 63 ms instead of 135 ms).
