@@ -174,9 +174,12 @@ def test_it_stays_until_ctrl_c(reachable_dir: Path) -> None:
         assert {row["name"] for row in accounts} == {"Joint Checking", "Card"}
         assert len(transactions["transactions"]) == 3
         assert len(items) == 1
-        (psql,) = re.findall(r"^ +(BANKLOOM_DATA_DIR=.*)$", output.read_text(), re.MULTILINE)
+        folder, items_list, psql = re.findall(
+            r"^ +(cd .*|.* items list|.* db psql)$", output.read_text(), re.MULTILINE
+        )
+        assert "healthy" in run(f"{folder} && {items_list}")
         wait_until(lambda: "Coffee" in run(lines[1]))  # the bank's webhook brought it
-        assert run(f"{psql} -Atc 'TABLE transactions'").count("\n") == 4
+        assert run(f"{folder} && {psql} -Atc 'TABLE transactions'").count("\n") == 4
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(40)

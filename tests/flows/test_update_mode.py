@@ -282,6 +282,8 @@ def test_repaired_without_a_session(api: Api, bank: Running) -> None:
     through(bank, theirs)
     assert repaired(api, linked.item_id).json()["status"] == "up_to_date"
     assert repaired(api, linked.item_id, wait=False).status_code == 202
+    with_no_body = api.client.post(f"/plaid/items/{linked.item_id}/repaired")
+    assert with_no_body.json()["status"] == "up_to_date"
 
 
 def test_items_that_no_update_mode_repairs(api: Api, runtime: Runtime, bank: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shlex
 import signal
 import socket
 import time
@@ -137,15 +138,7 @@ def _start_service(
 ) -> tuple[JsonClient, Program]:
     port = port if port and _is_free(port) else _any_free_port()
     with console.status("Starting the database and the service ..."):
-        environment = {
-            "BANKLOOM_PUBLIC_URL": f"http://127.0.0.1:{port}",  # so that the bank sends webhooks
-            "PLAID_BASE_URL": bank.url,
-            "PLAID_CLIENT_ID": "demo",
-            "PLAID_SECRET": "demo",
-            "PLAID_ENV": "sandbox",
-            "BANKLOOM_DATA_DIR": str(data_dir / "bankloom"),
-            "BANKLOOM_API_KEY": key,
-        }
+        environment = _settings(data_dir, bank.url, f"http://127.0.0.1:{port}", key)
         command = [beside_python("bankloom"), "serve", "--port", str(port)]
         announcement = "Bankloom is listening on "
         program = stack.enter_context(
@@ -153,6 +146,24 @@ def _start_service(
         )
     console.print(f"Bankloom: [bold]{program.url}[/]")
     return JsonClient(program.url, key), program
+
+
+def _settings(data_dir: Path, bank_url: str, service_url: str, key: str) -> dict[str, str]:
+    """Return the service's settings, which a person's own commands find as `.env` in the folder."""
+    settings = {
+        "BANKLOOM_PUBLIC_URL": service_url,  # so that the bank sends webhooks
+        "PLAID_BASE_URL": bank_url,
+        "PLAID_CLIENT_ID": "demo",
+        "PLAID_SECRET": "demo",
+        "PLAID_ENV": "sandbox",
+        "BANKLOOM_DATA_DIR": str(data_dir / "bankloom"),
+        "BANKLOOM_API_KEY": key,
+    }
+    lines = (
+        f"{name}={json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items()
+    )
+    private_files.write(data_dir / ".env", "".join(lines))
+    return settings
 
 
 def _show(service: JsonClient, person: Person) -> None:
@@ -225,9 +236,11 @@ def _say_what_next(
         "",
         f"  curl -s {bank_url}/platypus/items/{item_id}/changes -d '{coffee}'",
         "",
-        "It is your database; ask it anything, read-only:",
+        "It is your database; ask it anything, read-only. All commands work in that folder:",
         "",
-        f"  BANKLOOM_DATA_DIR={data_dir}/bankloom {beside_python('bankloom')} db psql",
+        f"  cd {shlex.quote(str(data_dir))}",
+        f"  {shlex.quote(beside_python('bankloom'))} items list",
+        f"  {shlex.quote(beside_python('bankloom'))} db psql",
         "",
         "Ctrl-C stops everything; the next demo finds the same data again.",
     )

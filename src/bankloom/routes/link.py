@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
 from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
@@ -64,9 +64,12 @@ def _open_update(
     responses=link_shapes.repaired_answers(),
 )
 async def repaired(
-    item_id: shapes.Text, body: link_shapes.RepairedRequest, runtime: RuntimeDep, caller: CallerDep
+    item_id: shapes.Text,
+    runtime: RuntimeDep,
+    caller: CallerDep,
+    body: Annotated[link_shapes.RepairedRequest, Body(default_factory=link_shapes.RepairedRequest)],
 ) -> JsonAnswer:
-    """Look at the Item anew after update mode: nothing is exchanged."""
+    """Look at the Item anew after update mode: nothing is exchanged. The body may be left out."""
     run_id = await asyncio.to_thread(_note_repair, runtime, caller, item_id, body.link_session_id)
     seconds = show_run.WAIT_SECONDS_MAX if body.wait else 0
     standing = await show_run.wait_for_run(runtime, run_id, seconds)
