@@ -105,11 +105,13 @@ def states(api: Api) -> dict[str, dict[str, str]]:
     }
 
 
-def sandbox_public_token(bank: Running, **options: Any) -> str:
+def sandbox_public_token(
+    bank: Running, initial_products: tuple[str, ...] = ("transactions",), **options: Any
+) -> str:
     """Make a public token as Plaid's Sandbox does, without any Link session."""
     body = {
         "institution_id": "ins_109508",
-        "initial_products": ["transactions"],
+        "initial_products": initial_products,
         "options": options,
     }
     token: str = ask_plaid(bank, "/sandbox/public_token/create", **body)["public_token"]

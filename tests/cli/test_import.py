@@ -57,7 +57,7 @@ def running(settings: Settings) -> Iterator[tuple[Api, Runtime]]:
 
 def linked_elsewhere(bank: Running, **login: str) -> tuple[str, str]:
     """Have an Item linked by another program; return its access token and its id."""
-    options = {f"override_{name}": value for name, value in login.items()}
+    options: dict[str, Any] = {f"override_{name}": value for name, value in login.items()}
     public_token = sandbox_public_token(bank, **options)
     told = ask_plaid(bank, "/item/public_token/exchange", public_token=public_token)
     return told["access_token"], told["item_id"]

@@ -9,7 +9,7 @@ import pytest
 from bankloom.models import ApiKey, ItemState, User
 from bankloom.services import advice
 from bankloom.services.plaid_errors import CODES_FOR_THE_PERSON
-from harness import serving
+from harness import serving, wait_until
 from scenes import (
     SYNC_PATH,
     ask_plaid,
@@ -21,6 +21,7 @@ from scenes import (
     person,
     purchases,
     query,
+    sandbox_public_token,
 )
 from workers import store_item
 
@@ -66,13 +67,24 @@ def test_all_that_is_told_of_an_item(api: Api, bank: Running) -> None:
     assert (item["user_id"], item["institution"]) == ("ada", "First Platypus Bank")
     assert item["accounts"] == {"open": 2, "closed": 0}
     oldest = min(row["date"] for row in bank.control.ledger(item_id)["transactions"])
-    assert item["history"]["oldest_date"] == oldest
+    assert item["history"] == {"days_requested": 730, "oldest_date": oldest}
     assert (item["error_code"], item["last_error"], item["webhook_url"]) == (None, None, None)
     assert (item["cooling_until"], item["disconnect_at"], item["new_accounts_at"]) == (None,) * 3
     (tag,) = item["products"]
     assert tag["freshness"]["pulled_at"] == tag["last_success_at"] > item["created_at"]
     assert item["next_try_at"] <= tag["next_try_at"]
     assert ItemState(item["state"]) in {ItemState.NEW, ItemState.HEALTHY}
+
+
+@pytest.mark.parametrize(("on_the_item", "days"), [("transactions", None), ("liabilities", 730)])
+def test_how_far_back_others_asked_is_not_known(
+    api: Api, bank: Running, on_the_item: str, days: int | None
+) -> None:
+    """Somebody else linked it: what they asked for stands, unless our sync adds Transactions."""
+    token = sandbox_public_token(bank, initial_products=(on_the_item,))
+    path = f"/plaid/items/{exchange(api, token, user_id='ada').json()['item_id']}"
+    wait_until(lambda: api.get(path).json()["institution"])
+    assert api.get(path).json()["history"]["days_requested"] == days
 
 
 def test_accounts_that_are_no_longer_listed_are_counted(api: Api, bank: Running) -> None:

@@ -9,6 +9,7 @@ from bankloom.core import clock
 from bankloom.core.errors import PlaidBusyError, PlaidRefusedError, PlaidUnreachableError
 from bankloom.models import Institution, Item
 from bankloom.services import item_health, notice_change, schedules
+from bankloom.services.plaid_client import DAYS_REQUESTED
 from bankloom.services.plaid_errors import Remedy, remedy
 from bankloom.services.webhooks import item_news
 
@@ -61,6 +62,8 @@ def _note(item: Item, told: ItemInfo) -> None:
     item.consent_expires_at = told.item.consent_expiration_time
     item.bank_updated_at = told.bank_updated_at or item.bank_updated_at
     item.bank_failed_at = told.bank_failed_at or item.bank_failed_at
+    if not told.item.has_transactions:
+        item.days_requested = DAYS_REQUESTED  # by our first sync, which is what will add it
 
 
 def _is_well(item: Item) -> bool:

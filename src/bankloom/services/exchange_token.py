@@ -24,7 +24,13 @@ from bankloom.core.errors import (
 from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
 from bankloom.services import request_run
 from bankloom.services.find_linker import find_duplicate
-from bankloom.services.store_item import add_tag, products_of, put_item, put_what_link_told
+from bankloom.services.store_item import (
+    add_tag,
+    note_history_asked,
+    products_of,
+    put_item,
+    put_what_link_told,
+)
 
 if TYPE_CHECKING:
     import uuid
@@ -183,6 +189,7 @@ class Exchange:
         if self.linker.result:
             put_what_link_told(session, told.item_id, self.linker.result)
         at, link_id = clock.now(), self.linker.session_id
+        note_history_asked(session, told.item_id, link_id)
         ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
         if link_id:
             LinkSession.note_exchange(session, link_id, told.item_id, at)

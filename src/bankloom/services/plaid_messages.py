@@ -128,6 +128,13 @@ class PlaidItem(Struct):
     webhook: str | None = None
     error: PlaidErrorBody | None = None
     consent_expiration_time: dt.datetime | None = None
+    billed_products: tuple[str, ...] | None = None
+    products: tuple[str, ...] | None = None
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether Transactions was added to the Item, by whomever: how far back is settled then."""
+        return "transactions" in (*(self.products or ()), *(self.billed_products or ()))
 
 
 class TransactionsStatus(Struct):

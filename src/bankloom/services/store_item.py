@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bankloom.core.errors import UnknownPublicTokenError
 from bankloom.models import Account, Institution, Item, ItemProduct, LinkSession, ProductState
 from bankloom.services import request_run
+from bankloom.services.plaid_client import DAYS_REQUESTED
 from bankloom.services.sync_accounts import link_account_values
 from bankloom.services.webhooks import actions as webhook_actions
 
@@ -53,6 +54,13 @@ def put_what_link_told(session: Session, item_id: str, result: ItemAddResult) ->
     if told and told.institution_id:
         Institution.note_name(session, told.institution_id, told.name or told.institution_id)
         session.get_one(Item, item_id).institution_id = told.institution_id
+
+
+def note_history_asked(session: Session, item_id: str, link_session_id: uuid.UUID | None) -> None:
+    """Note how many days of history our link token asked for, if it was ours and for transactions."""
+    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    if link and "transactions" in link.products:
+        session.get_one(Item, item_id).days_requested = DAYS_REQUESTED
 
 
 def products_of(session: Session, product: str, link_session_id: uuid.UUID | None) -> Sequence[str]:
