@@ -14,9 +14,11 @@ import plaid
 import pytest
 from plaid.api import plaid_api
 
+from contract import FILE, Contract
 from platypus_bank.receiver import Receiver, receiving
 from platypus_bank.testing import Running, running
 
+CONTRACT = Contract()
 KEYS = {"PLAID-CLIENT-ID": "some-client", "PLAID-SECRET": "some-secret"}
 
 
@@ -42,10 +44,15 @@ class Plaid:
 
     bank: Running
     headers: dict[str, str] = field(default_factory=lambda: dict(KEYS))
+    dictates: bool = False
+    """Whether the test dictates answers that Plaid does not give today."""
 
     def post(self, path: str, **body: Any) -> Answer:
-        """POST a JSON body."""
-        return self.send(path, json.dumps(body).encode())
+        """POST a JSON body; the answer has to be as Plaid's OpenAPI file says."""
+        answer = self.send(path, json.dumps(body).encode())
+        if not self.dictates:
+            CONTRACT.hold(path, answer.status, answer.body)
+        return answer
 
     def send(self, path: str, body: bytes, method: str = "POST") -> Answer:
         """Send any bytes with any method."""
@@ -173,3 +180,21 @@ def ledger(bank: Running) -> Callable[[str], dict[str, Any]]:
         return {row["transaction_id"]: row for row in rows}
 
     return read
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand this worker's cases to the process that prints the summary."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["contract"] = [[*case, count] for case, count in CONTRACT.cases.items()]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for path, outcome, count in getattr(node, "workeroutput", {}).get("contract", []):
+        CONTRACT.cases[path, outcome] += count
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if CONTRACT.cases:
+        terminalreporter.write_line(CONTRACT.summary())

@@ -44,6 +44,94 @@ def test_files_come_back_exactly(api: Any, bank: Any, path: Path) -> None:
             assert (account["type"], account["subtype"]) == (wanted["type"], wanted["subtype"])
 
 
+PRODUCTS = ("transactions", "investments", "liabilities", "identity")
+
+
+def products(api: Any, path: Path) -> tuple[str, list[tuple[dict[str, Any], str]]]:
+    """Link for every product: the access token, and what the file says of each account id."""
+    text = path.read_text()
+    given = json.loads(text, parse_float=Decimal)["override_accounts"]
+    options = {"override_username": "user_custom", "override_password": text}
+    access, _ = api.item(*PRODUCTS, **options)
+    accounts = api.post("/accounts/get", access_token=access)["accounts"]
+    ids = [each["account_id"] for each in accounts]
+    return str(access), list(zip(given, ids, strict=True))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_owners_come_back_exactly(api: Any, path: Path) -> None:
+    access, given = products(api, path)
+    got = api.post("/identity/get", access_token=access)["accounts"]
+    owners = {each["account_id"]: each["owners"] for each in got}
+    for account, account_id in given:
+        (owner,) = owners[account_id]
+        for name, entries in (account.get("identity") or {}).items():
+            assert owner[name] == without_nulls(entries) or not without_nulls(entries)
+
+
+def without_nulls(entries: list[Any]) -> list[Any]:
+    """Leave out what the blank template of Plaid's has in every list."""
+    return [each for each in entries if "null" not in json.dumps(each, default=str)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_investments_come_back_exactly(api: Any, path: Path) -> None:
+    access, given = products(api, path)
+    if not any(account.get("holdings") for account, _ in given):
+        refused = api.post("/investments/holdings/get", access_token=access)
+        assert refused.error == (400, "ITEM_ERROR", "NO_INVESTMENT_ACCOUNTS")
+        return
+    held = api.post("/investments/holdings/get", access_token=access)
+    ever = {"start_date": "2000-01-01", "end_date": "2100-01-01", "options": {"count": 500}}
+    done = api.post("/investments/transactions/get", access_token=access, **ever)
+    tickers = {
+        each["security_id"]: each["ticker_symbol"]
+        for each in (*held["securities"], *done["securities"])
+    }
+    for account, account_id in given:
+        mine = [each for each in held["holdings"] if each["account_id"] == account_id]
+        assert sorted(
+            (tickers[each["security_id"]], each["quantity"], each["institution_price"],
+             each["cost_basis"], each["institution_price_as_of"])
+            for each in mine
+        ) == sorted(
+            (each["security"]["ticker_symbol"], each["quantity"], each["institution_price"],
+             each.get("cost_basis"), each.get("institution_price_as_of"))
+            for each in account.get("holdings") or ()
+        )  # fmt: skip
+        rows = [each for each in done["investment_transactions"] if each["account_id"] == account_id]
+        keys = ("date", "name", "quantity", "price", "fees", "type")
+        assert sorted(tuple(map(str, map(each.get, keys))) for each in rows) == sorted(
+            tuple(map(str, map(each.get, keys)))
+            for each in account.get("investment_transactions") or ()
+        )
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_debts_come_back_exactly(api: Any, path: Path) -> None:
+    access, given = products(api, path)
+    expected = [each for each in given if (each[0].get("liability") or {}).get("type")]
+    got = api.post("/liabilities/get", access_token=access)
+    if not expected and got.status != 200:
+        assert got.error == (400, "ITEM_ERROR", "NO_LIABILITY_ACCOUNTS")
+    for account, account_id in expected:
+        told = {name: each for name, each in account["liability"].items() if each is not None}
+        lists = got["liabilities"]
+        (debt,) = [each for each in lists[told["type"]] if each["account_id"] == account_id]
+        for name in ("last_payment_amount", "minimum_payment_amount", "loan_name", "is_overdue"):
+            assert name not in told or debt[name] == told[name]
+        if told["type"] == "student":
+            assert debt["origination_principal_amount"] == told["principal"]
+            assert debt["interest_rate_percentage"] == told["nominal_apr"]
+        else:
+            aprs = {each["apr_type"]: each["apr_percentage"] for each in debt["aprs"]}
+            written = {"special" if name == "special_apr" else name: each for name, each in told.items()}
+            assert aprs == {name: each for name, each in written.items() if name in APRS}
+
+
+APRS = {"balance_transfer_apr", "cash_apr", "purchase_apr", "special"}
+
+
 def told(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["date"], row["authorized_date"], str(row["amount"]), row["name"],
@@ -66,6 +154,38 @@ def test_defaults_where_the_file_is_silent(api: Any) -> None:
     assert loan["balances"]["available"] is None
     assert (savings["name"], savings["mask"]) == ("Plaid Savings", "0003")
     assert (savings["balances"]["current"], savings["balances"]["available"]) == (1000, 1000)
+
+
+def test_what_follows_from_what_the_investor_says(api: Any) -> None:
+    access, given = products(api, HERE / "fixtures" / "investor.json")
+    trading = given[0][1]
+    held = api.post("/investments/holdings/get", access_token=access)
+    known = {each["ticker_symbol"]: each for each in held["securities"]}
+    assert known["EXMP"]["type"] == "equity"
+    assert known["EXMP300118C00012500"]["option_contract"] == {
+        "contract_type": "call",
+        "expiration_date": "2030-01-18",
+        "strike_price": Decimal("12.5"),
+        "underlying_security_ticker": "EXMP",
+    }
+    worth = sum(Decimal(each["institution_value"]) for each in held["holdings"])
+    assert worth == Decimal("1561.0325")
+    ever = {"start_date": "2000-01-01", "end_date": "2100-01-01"}
+    rows = api.post("/investments/transactions/get", access_token=access, **ever)
+    amounts = {each["type"]: each["amount"] for each in rows["investment_transactions"]}
+    assert amounts == {"buy": Decimal("904.95"), "sell": Decimal("-1.3"), "fee": Decimal("2.5")}
+    owners = api.post("/identity/get", access_token=access)["accounts"][0]["owners"]
+    assert owners[0]["phone_numbers"][0]["data"] == "2025550123"  # the file is silent there
+    assert api.post("/accounts/get", access_token=access)["accounts"][0]["account_id"] == trading
+
+
+def test_numbers_come_back_exactly(api: Any) -> None:
+    text = (HERE / "fixtures" / "investor.json").read_text()
+    access, _ = api.item("auth", override_username="user_custom", override_password=text)
+    (told,) = api.post("/auth/get", access_token=access)["numbers"]["ach"]
+    assert (told["account"], told["routing"], told["wire_routing"]) == (
+        "000111222333", "021000021", "021000089",
+    )  # fmt: skip
 
 
 def test_a_future_posting_date_is_pending_until_it_comes(api: Any, bank: Any) -> None:

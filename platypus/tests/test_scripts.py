@@ -96,6 +96,7 @@ def test_a_change_during_a_script_is_a_mutation(api: Any, bank: Any, synced: Any
 
 
 def test_accounts_of_a_page_can_be_dictated(api: Any, bank: Any, synced: Any) -> None:
+    api.dictates = True
     access, item_id, cursor, _ = synced
     bank.control.script(item_id, [{"accounts": [{"account_id": "a", "name": "A"}]}])
     assert api.sync(access, cursor)["accounts"] == [{"account_id": "a", "name": "A"}]

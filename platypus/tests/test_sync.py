@@ -191,6 +191,7 @@ def test_original_description_only_when_asked_for(api: Any) -> None:
 
 
 def test_tomorrows_plaid_passes_through_verbatim(api: Any) -> None:
+    api.dictates = True
     access, item_id = api.item()
     cursor, _ = api.pull(access)
     text = (

@@ -223,6 +223,40 @@ class InvalidCredentials(ItemError):
     display = "The provided credentials were not correct. Please try again."
 
 
+class NoEligibleAccounts(ItemError):
+    """No account of the Item is of a kind that the product is about."""
+
+    accounts: ClassVar[str]
+    message = ""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"There are no valid {self.accounts} account(s) associated with this Item. "
+            "See https://plaid.com/docs/api/#item-errors for more information."
+        )
+
+
+class NoAuthAccounts(NoEligibleAccounts):
+    """None is a checking, savings or cash management account."""
+
+    code = "NO_AUTH_ACCOUNTS"
+    accounts = "checking or savings"
+
+
+class NoInvestmentAccounts(NoEligibleAccounts):
+    """None is an investment account."""
+
+    code = "NO_INVESTMENT_ACCOUNTS"
+    accounts = "investment"
+
+
+class NoLiabilityAccounts(NoEligibleAccounts):
+    """None is a credit card, student loan or mortgage."""
+
+    code = "NO_LIABILITY_ACCOUNTS"
+    accounts = "liability"
+
+
 class NoAccounts(ItemError):
     """No account is left after filters and selection."""
 

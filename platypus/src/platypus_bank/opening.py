@@ -7,7 +7,15 @@ from msgspec import Struct, field
 from platypus_bank.access import start_product
 from platypus_bank.errors import NoAccounts, ProductsNotSupported
 from platypus_bank.forced_error import ForcedError
-from platypus_bank.records import DEFAULT_DAYS_REQUESTED, Account, Item, PublicToken
+from platypus_bank.records import (
+    DEFAULT_DAYS_REQUESTED,
+    Account,
+    Item,
+    Liability,
+    Owners,
+    Portfolio,
+    PublicToken,
+)
 from platypus_bank.seeds import blueprint, people
 from platypus_bank.seeds.institutions import Institution, institution
 from platypus_bank.world import World
@@ -97,12 +105,31 @@ def _open_accounts(
     today = world.clock.today()
     for account, source in zip(accounts, shown, strict=True):
         world.store.put(account)
+        _put_facets(world, account, source)
         world.ledger.stage(
             item,
             (
                 blueprint.transaction_body(each, world.ids.take(), account.id, today)
                 for each in source.transactions
             ),
+        )
+
+
+def _put_facets(world: World, account: Account, known: blueprint.Account) -> None:
+    """Store what the products beside Transactions tell of an account."""
+    key = {"id": account.id, "owner": account.owner}
+    world.store.put(Owners(**key, owners=known.owners, numbers=known.all_numbers()))
+    if known.liability is not None:
+        body = {"account_id": account.id, **known.liability.fields}
+        world.store.put(Liability(**key, kind=known.liability.kind, body=body))
+    if known.portfolio is not None:
+        world.store.put(
+            Portfolio(
+                **key,
+                holdings=[each.body(account.id) for each in known.portfolio.holdings],
+                trades=[each.body(account.id, world.ids.take()) for each in known.portfolio.trades],
+                securities=[each.body() for each in known.portfolio.securities()],
+            )
         )
 
 

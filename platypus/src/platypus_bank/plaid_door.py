@@ -12,8 +12,11 @@ from platypus_bank.calls import Call
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import (
     accounts,
+    holders,
     institutions,
+    investments,
     items,
+    liabilities,
     link,
     sandbox,
     sandbox_transactions,
@@ -38,8 +41,11 @@ _log = logging.getLogger(__name__)
 DROP_EXTENSION = "platypus.drop"
 ENDPOINTS = {
     **accounts.TABLE,
+    **holders.TABLE,
     **institutions.TABLE,
+    **investments.TABLE,
     **items.TABLE,
+    **liabilities.TABLE,
     **link.TABLE,
     **sandbox.TABLE,
     **sandbox_transactions.TABLE,

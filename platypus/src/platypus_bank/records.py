@@ -53,6 +53,28 @@ class Account(Document, kw_only=True):
     open: bool = True
 
 
+class Owners(Document, kw_only=True):
+    """Whose an account is and its numbers; under its account's id, owned by its Item."""
+
+    owners: list[dict[str, Any]]
+    numbers: dict[str, Any]
+
+
+class Liability(Document, kw_only=True):
+    """What is owed on an account: under its account's id, owned by its Item."""
+
+    kind: Literal["credit", "mortgage", "student"]
+    body: dict[str, Any]
+
+
+class Portfolio(Document, kw_only=True):
+    """What an account holds and did, as Plaid tells it: under its account's id, owned by its Item."""
+
+    holdings: list[dict[str, Any]]
+    trades: list[dict[str, Any]]
+    securities: list[dict[str, Any]]
+
+
 class Script(Document, kw_only=True):
     """Sync pages to deliver as written: they stand for the changes in (start, end]."""
 
@@ -67,6 +89,7 @@ class Item(Document, kw_only=True):
 
     `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
     how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
+    An extraction of investments that a client did not wait for ends at `investments_due_at`.
     Its login breaks at `breaks_at`; update mode can repair it unless it is not `relinkable`.
     """
 
@@ -92,6 +115,8 @@ class Item(Document, kw_only=True):
     error_code: str | None = None
     error_reason: str | None = None
     relinkable: bool = True
+    investments_ready: bool = False
+    investments_due_at: float | None = None
     consent_expires_at: float | None = None
     breaks_at: float | None = None
     break_reason: str | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from platypus_bank.changes import complete, merged
+from platypus_bank.changes import complete, first_account, merged
 from platypus_bank.records import Item, Script
 from platypus_bank.seeds.blueprint import POSTS_ON
 from platypus_bank.world import World
@@ -93,6 +93,9 @@ class _Drafts:
         transaction_id = given["transaction_id"]
         row = self._world.ledger.find(self._item, transaction_id)
         draft = self._drafts.get(transaction_id)
-        known = draft["account_id"] if draft else row.account_id if row else None
         self._drafts[transaction_id] = None
-        return {"account_id": known, **given}
+        if draft:
+            account_id = draft["account_id"]
+        else:
+            account_id = row.account_id if row else first_account(self._world, self._item)
+        return {"account_id": account_id, **given}

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
-from platypus_bank import health, history
+from platypus_bank import health, history, investments
 from platypus_bank.records import Item
 from platypus_bank.webhooks import news
 from platypus_bank.world import World
@@ -37,6 +37,7 @@ class Timekeeper:
         for item in self._concerned().values():
             if item.breaks_at is not None and item.breaks_at <= self._world.clock.now():
                 health.break_login(self._world, item, item.break_reason)
+            investments.settle(self._world, item)
             if item.webhook is not None:
                 history.settle(self._world, item)
             news.tell(self._world, item)
@@ -77,7 +78,7 @@ class Timekeeper:
 def _changes_by_clock(world: World, item: Item) -> list[float]:
     if item.removed or item.error_code is not None:
         return []
-    instants = [item.breaks_at]
+    instants = [item.breaks_at, item.investments_due_at]
     if item.webhook is not None:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))

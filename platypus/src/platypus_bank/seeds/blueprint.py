@@ -6,7 +6,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
-Number = int | Decimal
+from platypus_bank.exact_json import Number
+from platypus_bank.seeds.debts import Liability
+from platypus_bank.seeds.owners import default_numbers, default_owner
+from platypus_bank.seeds.portfolio import Portfolio
+
 POSTS_ON = "platypus.posts_on"  # no key of Plaid's; the ledger keeps it apart
 _EMPTY_LOCATION = dict.fromkeys(
     ("address", "city", "region", "postal_code", "country", "lat", "lon", "store_number")
@@ -50,6 +54,15 @@ class Account(Struct, kw_only=True):
     limit: Number | None = None
     currency: str = "USD"
     transactions: list[Transaction] = field(default_factory=list)
+    owners: list[dict[str, Any]] = field(default_factory=lambda: [default_owner()])
+    numbers: dict[str, Any] = field(default_factory=dict)
+    liability: Liability | None = None
+    portfolio: Portfolio | None = None
+
+    def all_numbers(self) -> dict[str, Any]:
+        """Return account and bank numbers: what is told, over what any account has."""
+        told = {name: value for name, value in self.numbers.items() if value is not None}
+        return default_numbers(self.mask) | told
 
     def body(self, account_id: str) -> dict[str, Any]:
         """Return the AccountBase schema of the OpenAPI file."""

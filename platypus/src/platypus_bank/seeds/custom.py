@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Struct, field
 
 from platypus_bank.errors import InvalidField
-from platypus_bank.exact_json import decode
+from platypus_bank.exact_json import Number, decode
 from platypus_bank.forced_error import ForcedError
-from platypus_bank.seeds.blueprint import Account, Number, Transaction
+from platypus_bank.seeds import custom_facets
+from platypus_bank.seeds.blueprint import Account, Transaction
+from platypus_bank.seeds.custom_facets import HoldingOverride, TradeOverride
 
 DEFAULT_BALANCE = 1000  # the documents name no default; ours
 
@@ -41,7 +43,12 @@ class _Account(Struct):
     has_null_available_balance: bool | None = None
     currency: str | None = None
     meta: _Meta | None = None
+    numbers: dict[str, str | None] | None = None
     transactions: list[_Transaction] | None = None
+    holdings: list[HoldingOverride] | None = None
+    investment_transactions: list[TradeOverride] | None = None
+    identity: dict[str, list[Any] | None] | None = None
+    liability: dict[str, Any] | None = None
 
 
 class _Person(Struct):
@@ -50,8 +57,8 @@ class _Person(Struct):
     force_error: str | None = None
 
 
-def accounts(text: str) -> list[Account]:
-    """Return the accounts that the JSON names, its numbers digit by digit.
+def accounts(text: str, today: date) -> list[Account]:
+    """Return the accounts that the JSON names as of `today`, its numbers digit by digit.
 
     Raises InvalidField when the JSON is not one of Plaid's custom users, ForcedError when it
     asks for an error.
@@ -64,10 +71,11 @@ def accounts(text: str) -> list[Account]:
         raise ForcedError("RECAPTCHA_BAD")
     if person.force_error:
         raise ForcedError(person.force_error)
-    return [_account(each, place) for place, each in enumerate(person.override_accounts or ())]
+    given = enumerate(person.override_accounts or ())
+    return [_account(each, place, today) for place, each in given]
 
 
-def _account(given: _Account, place: int) -> Account:
+def _account(given: _Account, place: int, today: date) -> Account:
     type_, meta = given.type or "depository", given.meta or _Meta()
     subtype = given.subtype or ("checking" if type_ == "depository" else None)
     current = DEFAULT_BALANCE if given.starting_balance is None else given.starting_balance
@@ -83,6 +91,10 @@ def _account(given: _Account, place: int) -> Account:
         limit=meta.limit,
         currency=currency,
         transactions=_transactions(given, currency),
+        owners=[custom_facets.owner(given.identity)],
+        numbers=given.numbers or {},
+        liability=custom_facets.liability(given.liability, subtype, current, today),
+        portfolio=custom_facets.portfolio(given.holdings, given.investment_transactions),
     )
 
 

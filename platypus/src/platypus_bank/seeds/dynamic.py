@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
+from platypus_bank.seeds import debts
 from platypus_bank.seeds.blueprint import Account, Transaction, category
 
 POSTED = 46
@@ -34,6 +35,7 @@ def accounts(today: date, random: Random) -> list[Account]:
         name="Plaid Credit Card", official_name="Plaid Diamond 12.5% APR Interest Credit Card",
         mask="3333", type="credit", subtype="credit card",
         current=Decimal(410), available=None, limit=Decimal(2000),
+        liability=debts.card({"purchase_apr": Decimal("12.5")}, Decimal(410), today),
     )  # fmt: skip
     days = [round(place * HISTORY_DAYS / POSTED) + 2 for place in range(POSTED)]
     for place, days_ago in enumerate(days):

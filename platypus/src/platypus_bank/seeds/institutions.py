@@ -13,7 +13,7 @@ _CA_PRODUCTS = (
     "assets", "auth", "balance", "identity", "investments", "liabilities",
     "recurring_transactions", "transactions", "transactions_refresh",
 )  # fmt: skip
-_US_PRODUCTS = (*_CA_PRODUCTS, "signal", "statements", "transfer")
+_US_PRODUCTS = (*_CA_PRODUCTS, "investments_auth", "signal", "statements", "transfer")
 
 
 class Institution(Struct, frozen=True):

@@ -25,7 +25,7 @@ def log_in(username: str, password: str, today: date, seed: str) -> list[Account
     Raises InvalidCredentials, or ForcedError for the documented `error_<CODE>` passwords.
     """
     if username == CUSTOM:
-        return custom.accounts(password)
+        return custom.accounts(password, today)
     if username == DYNAMIC and password.strip():
         return dynamic.accounts(today, Random(seed))  # noqa: S311 - reproducible, not secret
     check_password(username, password)
