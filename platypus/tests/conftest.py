@@ -14,7 +14,7 @@ import plaid
 import pytest
 from plaid.api import plaid_api
 
-from contract import FILE, Contract
+from contract import Contract
 from platypus_bank.receiver import Receiver, receiving
 from platypus_bank.testing import Running, running
 

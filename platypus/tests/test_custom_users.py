@@ -99,7 +99,9 @@ def test_investments_come_back_exactly(api: Any, path: Path) -> None:
              each.get("cost_basis"), each.get("institution_price_as_of"))
             for each in account.get("holdings") or ()
         )  # fmt: skip
-        rows = [each for each in done["investment_transactions"] if each["account_id"] == account_id]
+        rows = [
+            each for each in done["investment_transactions"] if each["account_id"] == account_id
+        ]
         keys = ("date", "name", "quantity", "price", "fees", "type")
         assert sorted(tuple(map(str, map(each.get, keys))) for each in rows) == sorted(
             tuple(map(str, map(each.get, keys)))
@@ -125,7 +127,9 @@ def test_debts_come_back_exactly(api: Any, path: Path) -> None:
             assert debt["interest_rate_percentage"] == told["nominal_apr"]
         else:
             aprs = {each["apr_type"]: each["apr_percentage"] for each in debt["aprs"]}
-            written = {"special" if name == "special_apr" else name: each for name, each in told.items()}
+            written = {
+                "special" if name == "special_apr" else name: each for name, each in told.items()
+            }
             assert aprs == {name: each for name, each in written.items() if name in APRS}
 
 

@@ -41,7 +41,10 @@ def test_a_security_is_the_same_for_everybody(api: Any, token: str) -> None:
     other = api.item("investments")[0]
     known = [
         {each["security_id"] for each in api.post(path, access_token=who)["securities"]}
-        for path, who in [("/investments/holdings/get", token), ("/investments/holdings/get", other)]
+        for path, who in [
+            ("/investments/holdings/get", token),
+            ("/investments/holdings/get", other),
+        ]
     ]
     assert known[0] == known[1]
 
@@ -49,9 +52,7 @@ def test_a_security_is_the_same_for_everybody(api: Any, token: str) -> None:
 def test_only_the_accounts_asked_for(api: Any, token: str) -> None:
     accounts = api.post("/accounts/get", access_token=token)["accounts"]
     ira = next(each["account_id"] for each in accounts if each["mask"] == "5555")
-    got = api.post(
-        "/investments/holdings/get", access_token=token, options={"account_ids": [ira]}
-    )
+    got = api.post("/investments/holdings/get", access_token=token, options={"account_ids": [ira]})
     assert {each["account_id"] for each in got["holdings"]} == {ira}
     assert [each["account_id"] for each in got["accounts"]] == [ira]
     option = next(each for each in got["securities"] if each["type"] == "derivative")
@@ -91,9 +92,7 @@ def test_trades_come_in_stable_pages_newest_first(api: Any, token: str) -> None:
     dates = [each["date"] for each in rows]
     assert dates == sorted(dates, reverse=True)
     assert len({each["investment_transaction_id"] for each in rows}) == total
-    bought, sold = (
-        next(each for each in rows if each["type"] == kind) for kind in ("buy", "sell")
-    )
+    bought, sold = (next(each for each in rows if each["type"] == kind) for kind in ("buy", "sell"))
     assert bought["quantity"] > 0 < bought["amount"]
     assert sold["quantity"] < 0 > sold["amount"]
     assert str(sold["quantity"]) == "-47.74104242992852"
@@ -131,6 +130,15 @@ def test_numbers_and_owners_for_a_transfer(api: Any) -> None:
     got = api.post("/investments/auth/get", access_token=access)
     assert [each["account"] for each in got["numbers"]["acats"]] == ["TR5555", "TR6666"]
     assert got["owners"][0]["names"] == ["Alberta Bobbeth Charleson"]
+
+
+def test_a_refresh_brings_nothing_and_tells_nothing(api: Any, receiver: Any) -> None:
+    access, _ = api.item("investments", webhook=receiver.url)
+    assert api.post("/investments/refresh", access_token=access).status == 200
+    other, _ = api.item("transactions")
+    refused = api.post("/investments/refresh", access_token=other)
+    assert refused.error == (400, "INVALID_INPUT", "ADDITIONAL_CONSENT_REQUIRED")
+    assert not receiver.received
 
 
 def test_investments_typed(typed: Any, api: Any, token: str) -> None:

@@ -12,12 +12,15 @@ from platypus_bank.calls import Call
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import (
     accounts,
+    elsewhere,
+    enrich,
     holders,
     institutions,
     investments,
     items,
     liabilities,
     link,
+    recurring,
     sandbox,
     sandbox_transactions,
     transactions,
@@ -38,15 +41,18 @@ from platypus_bank.service import Service
 from platypus_bank.world import World
 
 _log = logging.getLogger(__name__)
+_WITHOUT_KEYS = {"/categories/get"}
 DROP_EXTENSION = "platypus.drop"
 ENDPOINTS = {
     **accounts.TABLE,
+    **enrich.TABLE,
     **holders.TABLE,
     **institutions.TABLE,
     **investments.TABLE,
     **items.TABLE,
     **liabilities.TABLE,
     **link.TABLE,
+    **recurring.TABLE,
     **sandbox.TABLE,
     **sandbox_transactions.TABLE,
     **transactions.TABLE,
@@ -116,12 +122,15 @@ class Door:
 
     def _answer(self, request: Request, body: bytes, call: Call) -> dict[str, Any]:
         kind, handler = ENDPOINTS.get(call.path, (None, None))
-        if kind is None or handler is None or request.method != "POST":
-            _log.warning("no such endpoint: %s %s", request.method, call.path)
+        if request.method != "POST":
             raise NotFound
         self._service.world.address = str(request.base_url).rstrip("/")
         fields = read_object(body)
-        _authenticate(request, fields)
+        if call.path not in _WITHOUT_KEYS:
+            _authenticate(request, fields)
+        if kind is None or handler is None:
+            _log.warning("not emulated: %s", call.path)
+            raise elsewhere.refusal(call.path)
         limits = self._service.world.charter.settings.rate_limits or {}
         self._service.rate_limits.admit(limits, call.path, call.item_id)
         typed = read_request(kind, fields)

@@ -43,7 +43,10 @@ class Scope(Struct):
 
     def body(self) -> dict[str, Any]:
         """Return what every answer has: the accounts as InvestmentAccount, and the Item."""
-        return {"accounts": [_with_margin(each) for each in self.accounts], "item": item_body(self.item)}
+        return {
+            "accounts": [_with_margin(each) for each in self.accounts],
+            "item": item_body(self.item),
+        }
 
     def securities(self, named: set[str]) -> list[Any]:
         """Return the securities of these ids, each once."""

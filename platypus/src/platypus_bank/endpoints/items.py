@@ -3,15 +3,18 @@
 import re
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
 from platypus_bank import history
 from platypus_bank.access import item_body, item_of
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidPublicToken
+from platypus_bank.opening import Login, Terms, open_item
+from platypus_bank.products import check_products
 from platypus_bank.records import AccessToken, Item, PublicToken
 from platypus_bank.requests import ByAccessToken, PlaidRequest, Url
+from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 from platypus_bank.webhooks import news
 from platypus_bank.webhooks.bodies import item_webhook
 from platypus_bank.webhooks.outbox import fire
@@ -32,6 +35,28 @@ class PublicTokenExchange(PlaidRequest, kw_only=True):
     """ItemPublicTokenExchangeRequest."""
 
     public_token: str
+
+
+class UserAuth(Struct, kw_only=True):
+    """ItemImportRequestUserAuth."""
+
+    user_id: str
+    auth_token: str
+
+
+class ImportOptions(Struct, kw_only=True):
+    """ItemImportRequestOptions."""
+
+    webhook: Url | None = None
+
+
+class ItemImport(PlaidRequest, kw_only=True):
+    """ItemImportRequest."""
+
+    products: Annotated[list[str], Meta(min_length=1)]
+    user_auth: UserAuth
+    institution_id: str = "ins_109508"
+    options: ImportOptions = field(default_factory=ImportOptions)
 
 
 class ItemRemove(ByAccessToken, kw_only=True):
@@ -77,6 +102,20 @@ def _live_public_token(world: World, text: str) -> PublicToken:
     if world.clock.now() - public.created_at >= world.charter.settings.public_token_seconds:
         raise InvalidPublicToken(_EXPIRED)
     return public
+
+
+def item_import(world: World, request: ItemImport) -> dict[str, Any]:
+    """Open an Item without Link, as partners of Plaid Exchange may; its person is `user_good`.
+
+    Raises InvalidProduct, and what `open_item` raises.
+    """
+    check_products(request.products)
+    login = Login(institution_id=request.institution_id, username=GOOD, password=GOOD_PASSWORD)
+    terms = Terms(products=request.products, webhook=request.options.webhook)
+    item = open_item(world, login, terms)
+    token = AccessToken(id=world.ids.token("access"), owner=item.id)
+    world.store.put(token)
+    return {"access_token": token.id}
 
 
 def item_get(world: World, request: ByAccessToken) -> dict[str, Any]:
@@ -141,6 +180,7 @@ def access_token_invalidate(world: World, request: ByAccessToken) -> dict[str, A
 TABLE: Table = {
     "/item/public_token/exchange": (PublicTokenExchange, public_token_exchange),
     "/item/get": (ByAccessToken, item_get),
+    "/item/import": (ItemImport, item_import),
     "/item/remove": (ItemRemove, item_remove),
     "/item/webhook/update": (ItemWebhookUpdate, item_webhook_update),
     "/item/access_token/invalidate": (ByAccessToken, access_token_invalidate),

@@ -1,19 +1,21 @@
 """/sandbox/*: Items without Link, broken logins, webhooks on demand (https://plaid.com/docs/api/sandbox/)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from platypus_bank import health
 from platypus_bank.access import item_of
 from platypus_bank.endpoints import Table
+from platypus_bank.endpoints.accounts import open_accounts
 from platypus_bank.errors import InvalidField, SandboxProductNotEnabled, SandboxWebhookInvalid
 from platypus_bank.opening import Login, Terms, issue_public_token, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.requests import ByAccessToken, Date, Days, PlaidRequest, Url
-from platypus_bank.seeds.people import GOOD
+from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 from platypus_bank.webhooks import outbox
+from platypus_bank.webhooks.bodies import webhook
 from platypus_bank.webhooks.firable import FIRABLE, Code, Kind, Options
 from platypus_bank.world import World
 
@@ -61,6 +63,13 @@ class FireWebhook(ByAccessToken, kw_only=True):
     options: FireWebhookOptions = field(default_factory=FireWebhookOptions)
 
 
+class SetVerificationStatus(ByAccessToken, kw_only=True):
+    """SandboxItemSetVerificationStatusRequest."""
+
+    account_id: str
+    verification_status: Literal["automatically_verified", "verification_expired"]
+
+
 def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
     """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
     check_products(request.initial_products)
@@ -68,7 +77,7 @@ def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, A
     login = Login(
         institution_id=request.institution_id,
         username=options.override_username or GOOD,
-        password="pass_good" if options.override_password is None else options.override_password,
+        password=GOOD_PASSWORD if options.override_password is None else options.override_password,
     )
     terms = Terms(
         products=request.initial_products,
@@ -107,7 +116,22 @@ def item_fire_webhook(world: World, request: FireWebhook) -> dict[str, Any]:
     return {"webhook_fired": True}
 
 
+def item_set_verification_status(world: World, request: SetVerificationStatus) -> dict[str, Any]:
+    """End the verification of an account by micro-deposits, well or not, and tell of it.
+
+    Raises InvalidAccountId. Any account will do: none here is waiting for micro-deposits.
+    """
+    item = item_of(world, request.access_token)
+    (account,) = open_accounts(world, item, [request.account_id])
+    account.body["verification_status"] = request.verification_status
+    world.store.put(account)
+    code = request.verification_status.upper()
+    outbox.fire(world, item, webhook("AUTH", code, item_id=item.id, account_id=account.id))
+    return {}
+
+
 TABLE: Table = {
+    "/sandbox/item/set_verification_status": (SetVerificationStatus, item_set_verification_status),
     "/sandbox/item/fire_webhook": (FireWebhook, item_fire_webhook),
     "/sandbox/public_token/create": (PublicTokenCreate, public_token_create),
     "/sandbox/item/reset_login": (ByAccessToken, item_reset_login),

@@ -1,7 +1,6 @@
 """What a bank knows about a person: accounts and transactions, before they get ids."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct, field
@@ -98,6 +97,11 @@ def category(primary: str, detail: str, confidence: str = "LOW") -> dict[str, An
     }
 
 
+def empty_location() -> dict[str, Any]:
+    """Return the Location schema of a place that nobody knows."""
+    return dict(_EMPTY_LOCATION)
+
+
 def blank_transaction(transaction_id: str, account_id: str, day: str) -> dict[str, Any]:
     """Return a posted Transaction with every key Plaid always sends, and nothing known."""
     return {
@@ -112,7 +116,7 @@ def blank_transaction(transaction_id: str, account_id: str, day: str) -> dict[st
         "datetime": None,
         "authorized_date": None,
         "authorized_datetime": None,
-        "location": dict(_EMPTY_LOCATION),
+        "location": empty_location(),
         "name": "",
         "merchant_name": None,
         "merchant_entity_id": None,

@@ -98,7 +98,7 @@ class TradeOverride(Struct):
             price=self.price,
             amount=amount,
             fees=self.fees,
-            security=self.security and self.security.security(),
+            security=self.security.security() if self.security else None,
             currency=self.currency or "USD",
         )
 

@@ -9,19 +9,12 @@ from random import Random
 
 from platypus_bank.seeds import debts
 from platypus_bank.seeds.blueprint import Account, Transaction, category
+from platypus_bank.seeds.merchants import SHOPS
 
 POSTED = 46
 PENDING = 4
 HISTORY_DAYS = 180
 _PENDING_FOR_DAYS = 14  # the documented upper bound; a refresh posts them sooner
-_SHOPS = [
-    ("Blue Bottle Coffee", "FOOD_AND_DRINK", "COFFEE"),
-    ("Trader Joe's", "FOOD_AND_DRINK", "GROCERIES"),
-    ("Lyft", "TRANSPORTATION", "TAXIS_AND_RIDE_SHARES"),
-    ("Netflix", "ENTERTAINMENT", "TV_AND_MOVIES"),
-    ("Walgreens", "MEDICAL", "PHARMACIES_AND_SUPPLEMENTS"),
-    ("Shell", "TRANSPORTATION", "GAS"),
-]
 
 
 def accounts(today: date, random: Random) -> list[Account]:
@@ -56,7 +49,7 @@ def _posted(day: date, random: Random) -> Transaction:
 
 
 def _purchase(transacted: date, posted: date, random: Random) -> Transaction:
-    shop, primary, detail = random.choice(_SHOPS)
+    shop, primary, detail = random.choice(SHOPS)
     return Transaction(
         transacted=transacted,
         posted=posted,

@@ -14,7 +14,7 @@ from platypus_bank.seeds.blueprint import Account
 GOOD = "user_good"
 CUSTOM = "user_custom"
 DYNAMIC = "user_transactions_dynamic"
-_PASSWORD = "pass_good"  # noqa: S105 - Plaid's documented test password
+GOOD_PASSWORD = "pass_good"  # noqa: S105 - Plaid's documented test password
 _ERROR_PREFIX = "error_"
 _ACCEPTED_PREFIXES = ("mfa_", "{")
 
@@ -38,5 +38,5 @@ def check_password(username: str, password: str) -> None:
         return
     if password.startswith(_ERROR_PREFIX):
         raise ForcedError(password.removeprefix(_ERROR_PREFIX))
-    if not username or not (password == _PASSWORD or password.startswith(_ACCEPTED_PREFIXES)):
+    if not username or not (password == GOOD_PASSWORD or password.startswith(_ACCEPTED_PREFIXES)):
         raise InvalidCredentials

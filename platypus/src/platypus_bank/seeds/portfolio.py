@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from platypus_bank.ids import named_id
 from platypus_bank.exact_json import Number
+from platypus_bank.ids import named_id
 
 _OPTION = re.compile(r"(?P<ticker>[A-Z]{1,6})(?P<day>\d{6})(?P<kind>[CP])(?P<strike>\d{8})")
 

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from platypus_bank.exact_json import Number
 from platypus_bank.seeds import debts, user_good_investments
 from platypus_bank.seeds.blueprint import Account, Transaction, category
 
@@ -117,11 +116,10 @@ def accounts(today: date) -> list[Account]:
 
 def _transaction(row: _Monthly, day: date) -> Transaction:
     primary, detail = row.category.split(" ")
-    amount: Number = Decimal(row.amount)
     return Transaction(
         transacted=day - timedelta(days=1),
         posted=day,
-        amount=amount,
+        amount=Decimal(row.amount),
         description=row.description,
         currency="USD",
         fields={"merchant_name": row.merchant, **category(primary, detail, "VERY_HIGH")},

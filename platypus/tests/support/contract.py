@@ -6,8 +6,8 @@ into PLAID_OPENAPI_FILE. Without it nothing is held against it, and the run's la
 
 import os
 from collections import Counter
-from functools import cached_property
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from referencing.jsonschema import DRAFT4
 
 from platypus_bank.plaid_door import ENDPOINTS
 
-_BESIDE_THE_CHECKOUT = Path(__file__).parents[3] / "shared/reference/plaid-openapi-2020-09-14.yml"
+_BESIDE_THE_CHECKOUT = Path(__file__).parents[4] / "shared/reference/plaid-openapi-2020-09-14.yml"
 FILE = Path(os.environ.get("PLAID_OPENAPI_FILE", _BESIDE_THE_CHECKOUT))
 _ROWS_MAX = 20  # of a page, evenly taken: they differ in nothing that a schema knows
 
@@ -43,22 +43,31 @@ class Contract:
     def summary(self) -> str:
         """Say how much was held against the file, or that there was none."""
         cases = {case for case in self.cases if case[0] in ENDPOINTS}
+        silent = sorted(ENDPOINTS.keys() - {path for path, _ in cases})
         told = (
-            f"Platypus: {len({path for path, _ in cases})} of its {len(ENDPOINTS)} endpoints answered,"
+            f"Platypus: {len(ENDPOINTS) - len(silent)} of its {len(ENDPOINTS)} endpoints answered,"
             f" in {len(cases)} different ways (ok, or an error code), {self.cases.total()} times"
+            + "".join(f", not {each}" for each in silent)
         )
         if FILE.exists():
             return f"{told}; each was as {FILE.name} says."
         return f"{told}. NOT held against Plaid's OpenAPI file, for there is no {FILE}."
 
+    def paths(self) -> list[str]:
+        """Return Plaid's endpoints, all of which the emulator knows at least by name."""
+        return sorted(self._file["paths"]) if FILE.exists() else []
+
     @cached_property
     def _file(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.load(FILE.read_text(), Loader=yaml.CSafeLoader)  # noqa: S506 - it is the safe one, in C
-        return _with_null(loaded)
+        loaded: dict[str, Any] = yaml.load(FILE.read_text(), Loader=yaml.CSafeLoader)
+        whole: dict[str, Any] = _with_null(loaded)
+        return whole
 
     @cached_property
     def _registry(self) -> Registry[Any]:
-        return Registry().with_resource("plaid", Resource(self._file, DRAFT4))
+        resource: Resource[Any] = DRAFT4.create_resource(self._file)
+        registry: Registry[Any] = Registry().with_resource("plaid", resource)
+        return registry
 
     def _validator(self, path: str, status: int) -> OAS30Validator:
         if status == 200 and path in self._file["paths"]:
@@ -67,9 +76,7 @@ class Contract:
         else:
             schema = "#/components/schemas/PlaidError"
         wanted = {"$ref": f"plaid{schema}"}
-        return OAS30Validator(
-            wanted, registry=self._registry, format_checker=oas30_format_checker
-        )
+        return OAS30Validator(wanted, registry=self._registry, format_checker=oas30_format_checker)
 
 
 def _with_null(schema: Any) -> Any:

@@ -1,0 +1,33 @@
+"""Plaid's endpoints that are not emulated: they answer as to a client that was not given them."""
+
+from platypus_bank.errors import (
+    InvalidProcessorToken,
+    NotFound,
+    PlaidError,
+    UnauthorizedRouteAccess,
+)
+
+# The first word of the paths in Plaid's OpenAPI file, without those that are emulated as a whole.
+_FAMILIES = frozenset(
+    [
+        "application", "asset_report", "auth", "bank_transfer", "beacon", "beta",
+        "business_verification", "cashflow_report", "consent", "consumer_report", "cra", "credit",
+        "dashboard_user", "employers", "employment", "fdx", "identity", "identity_verification",
+        "idv_classic", "income", "issues", "item", "items", "link", "link_delivery", "network",
+        "oauth", "partner", "payment_initiation", "payment_profile", "processor", "profile",
+        "protect", "sandbox", "session", "signal", "statements", "transactions", "transfer", "user",
+        "user_account", "wallet", "watchlist_screening",
+    ]
+)  # fmt: skip
+
+
+def refusal(path: str) -> PlaidError:
+    """Return what Plaid would say to a call of `path`: not enabled, or no such endpoint at all.
+
+    A processor's endpoints have their own word for a token that nobody can have got here.
+    """
+    _, _, rest = path.partition("/")
+    family, _, more = rest.partition("/")
+    if family == "processor" and not more.endswith("token/create"):
+        return InvalidProcessorToken()
+    return UnauthorizedRouteAccess() if more and family in _FAMILIES else NotFound()

@@ -1,0 +1,102 @@
+# ruff: noqa: N818 - each class bears the name of the code it stands for
+"""The request is well formed, but its values fit nothing: INVALID_INPUT (https://plaid.com/docs/errors/invalid-input/)."""
+
+from platypus_bank.errors.base import PlaidError
+
+
+class InvalidInput(PlaidError):
+    """The values don't fit what Plaid holds."""
+
+    type = "INVALID_INPUT"
+
+
+class InvalidApiKeys(InvalidInput):
+    """client_id or secret is missing."""
+
+    code = "INVALID_API_KEYS"
+    message = "invalid client_id or secret provided"
+
+
+class InvalidAccessToken(InvalidInput):
+    """The access token is malformed, of another environment, or unknown."""
+
+    code = "INVALID_ACCESS_TOKEN"
+    message = "could not find matching access token"
+
+
+class InvalidPublicToken(InvalidInput):
+    """The public token is malformed, expired, or unknown."""
+
+    code = "INVALID_PUBLIC_TOKEN"
+    message = "could not find matching public token"
+
+
+class InvalidLinkToken(InvalidInput):
+    """The link token is unknown or expired."""
+
+    code = "INVALID_LINK_TOKEN"
+    message = "invalid link_token provided"
+
+
+class InvalidProduct(InvalidInput):
+    """A product that can't be asked for."""
+
+    code = "INVALID_PRODUCT"
+
+
+class InvalidInstitution(InvalidInput):
+    """No such institution."""
+
+    code = "INVALID_INSTITUTION"
+    message = "invalid institution_id provided"
+
+
+class InvalidAccountId(InvalidInput):
+    """The Item has no such account."""
+
+    code = "INVALID_ACCOUNT_ID"
+    message = "failed to find requested account ID for requested item"
+
+
+class InvalidWebhookVerificationKeyId(InvalidInput):
+    """No key of this world has that id."""
+
+    code = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
+    message = (
+        "invalid key_id provided. note that key_ids are specific to Plaid environments, "
+        "and verification requests must be made to the same environment that the webhook was "
+        "sent from"
+    )
+
+
+class UserPermissionRevoked(InvalidInput):
+    """The person took their permission back; an Item and a webhook show it as an ITEM_ERROR."""
+
+    code = "USER_PERMISSION_REVOKED"
+    message = (
+        "the holder of this account has revoked their permission for your application to access it"
+    )
+
+
+class UnauthorizedRouteAccess(InvalidInput):
+    """An endpoint of Plaid's that the client was not given."""
+
+    code = "UNAUTHORIZED_ROUTE_ACCESS"
+    message = "you are not authorized to access this endpoint. Contact Support to gain access."
+
+
+class InvalidProcessorToken(InvalidInput):
+    """A token that no processor was given."""
+
+    code = "INVALID_PROCESSOR_TOKEN"
+    message = "could not find matching processor token"
+
+
+class AdditionalConsentRequired(InvalidInput):
+    """The person who linked the Item never consented to this product."""
+
+    code = "ADDITIONAL_CONSENT_REQUIRED"
+
+    def __init__(self, product: str) -> None:
+        name = f"PRODUCT_{product.upper()}"
+        super().__init__(f"client does not have user consent to access the {name} product")
