@@ -103,6 +103,23 @@ def test_good_lines_are_imported_and_synced(
         assert secret not in ended.stdout + again.stdout + str(before)
 
 
+def test_a_new_token_mends_what_the_old_one_failed_for(
+    running: tuple[Api, Runtime], bank: Running, beside: dict[str, str]
+) -> None:
+    """After a rotation elsewhere the import of the new token is all that it takes."""
+    api, _ = running
+    one, item_id = linked_elsewhere(bank, **person(bank_account(transactions=purchases(3))))
+    assert bankloom(beside, "items", "import", given=f"{one} ada transactions").returncode == 0
+    api.sync_until_complete(item_id)
+    new = ask_plaid(bank, "/item/access_token/invalidate", access_token=one)["new_access_token"]
+    assert api.sync(item_id)["error"]["code"] == "INVALID_ACCESS_TOKEN"
+    bank.control.changes(item_id, added=[{"amount": 5}])
+    ended = bankloom(beside, "items", "import", given=f"{new} ada transactions")
+    assert "changed" in ended.stdout
+    wait_until(lambda: api.get(f"/plaid/items/{item_id}").json()["state"] == "healthy")
+    assert_equals_ledger(api, bank, item_id)
+
+
 def test_a_bad_line_stops_no_other(
     running: tuple[Api, Runtime], bank: Running, beside: dict[str, str]
 ) -> None:

@@ -137,3 +137,14 @@ def test_what_waits_for_its_item_to_cool_is_cancelled_too(
         assert [each.was for each in cancel_run.now(runtime, item_id)] == ["queued"]
         ((seconds,),) = query(runtime, WAIT)
         assert seconds > 2 * 3600
+
+
+def test_what_waits_for_a_person_gets_no_schedule(settings: Settings, bank: Running) -> None:
+    """Their sync is cancelled before it began: the tag waits for them again."""
+    with serving(settings, with_worker=False) as (api, runtime):
+        item_id = store_item(runtime, bank)
+        query(runtime, "UPDATE item_products SET state = 'needs you', next_try_at = NULL")
+        asked = api.post("/plaid/sync", item_id=item_id, wait=False).json()
+        assert query(runtime, "SELECT next_try_at FROM item_products")[0].next_try_at is not None
+        cancel(api, asked["run_id"])
+        assert query(runtime, "SELECT next_try_at FROM item_products") == [(None,)]

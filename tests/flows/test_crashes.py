@@ -30,6 +30,7 @@ from scenes import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bankloom.core.settings import Settings
     from platypus_bank.testing import Running
 
 LEAVE_SECONDS_MAX = 10
@@ -122,3 +123,18 @@ def test_the_database_dies_between_pages(bank: Running) -> None:
             wait_until(lambda: process.api.get("/readyz").is_success, TAKE_OVER_SECONDS_MAX)
             wait_until(lambda: process.api.sync(item_id).get("status") in {"synced", "up_to_date"})
             assert_equals_ledger(process.api, bank, item_id)
+
+
+@pytest.mark.parametrize("more", [[], ["--no-worker"]])
+def test_it_leaves_while_a_request_waits_for_plaid(
+    settings: Settings, bank: Running, more: list[str]
+) -> None:
+    """SIGTERM is obeyed within 10 s, whoever is still waiting for an answer that does not come."""
+    process = ServiceProcess(environment_for(settings), *more)
+    with holding(bank, "/link/token/create") as hold, background() as start:
+        waiting = start(process.api.post, "/plaid/link-token", user_id="ada")
+        hold.reached()
+        process.process.send_signal(signal.SIGTERM)
+        assert process.process.wait(LEAVE_SECONDS_MAX) == 0
+        assert waiting.exception() or waiting.result().is_server_error
+    process.stop()

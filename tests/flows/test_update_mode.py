@@ -22,6 +22,7 @@ from link_scenes import (
 )
 from scenes import (
     EXCHANGE_PATH,
+    SYNC_PATH,
     ask_plaid,
     background,
     bank_account,
@@ -400,3 +401,60 @@ def test_bad_input_is_refused(api: Api, bank: Running) -> None:
     for filters in ({"state": "done"}, {"limit": 0}, {"limit": 501}, {"surprise": "1"}):
         assert api.get("/plaid/link-sessions", **filters).status_code == 422
     assert bank.control.calls() == []
+
+
+BRAND_NEW = {"error_type": "ITEM_ERROR", "error_code": "BRAND_NEW"}
+NOT_SUPPORTED = {"error_type": "ITEM_ERROR", "error_code": "PRODUCTS_NOT_SUPPORTED"}
+
+
+def test_what_needed_a_person_is_tried_after_they_came(api: Api, bank: Running) -> None:
+    """A tag that no waiting mends starts over with `repaired`, and its rows come."""
+    linked = linked_item(api, bank)
+    bank.control.fault(SYNC_PATH, error=BRAND_NEW)
+    assert api.sync(linked.item_id)["status"] == "failed"
+    assert states(api)[linked.item_id] == {"transactions": "needs you"}
+    bank.control.changes(linked.item_id, added=[{"amount": 5}])
+    through(bank, update_mode(api, linked.item_id))
+    told = repaired(api, linked.item_id).json()
+    assert (told["status"], told["state"]) == ("synced", "healthy")
+
+
+def test_a_product_that_was_not_supported_is_tried_after_consent(api: Api, bank: Running) -> None:
+    """Whoever asks for it in update mode has a reason to."""
+    linked = linked_item(api, bank)
+    bank.control.fault(SYNC_PATH, error=NOT_SUPPORTED)
+    assert api.sync(linked.item_id)["error"]["code"] == "PRODUCTS_NOT_SUPPORTED"
+    bank.control.changes(linked.item_id, added=[{"amount": 5}])
+    through(bank, update_mode(api, linked.item_id, "products", products=["transactions"]))
+    assert repaired(api, linked.item_id).json()["status"] == "synced"
+    assert states(api)[linked.item_id] == {"transactions": "ready"}
+
+
+def test_repaired_too_early_takes_no_warning_back(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """An app that says so when the person has left does not make Plaid's announcement untrue."""
+    linked = linked_item(api, bank)
+    query(runtime, "UPDATE items SET disconnect_at = now() + interval '3 days'")
+    opened = update_mode(api, linked.item_id)
+    bank.control.exit_link(opened["link_token"])
+    assert repaired(api, linked.item_id).status_code == 200
+    (item,) = query(runtime, "SELECT disconnect_at, repaired_at FROM items")
+    assert item.disconnect_at is not None
+    assert item.repaired_at is None
+    assert session_of(api, opened)["state"] != "finished"
+
+
+def test_repaired_too_early_does_not_end_the_polling(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """Who gets through afterwards, and closes the tab, is noticed all the same."""
+    linked = broken_item(api, bank)
+    opened = update_mode(api, linked.item_id)
+    assert repaired(api, linked.item_id).json()["status"] == "needs_relink"
+    bank.control.fault(TOKEN_GET_PATH, drop=True)  # nor does silence make it true
+    assert repaired(api, linked.item_id).json()["status"] == "needs_relink"
+    through(bank, opened)
+    poll(runtime)
+    wait_until(lambda: item_of(api, linked.item_id)["error_code"] is None)
+    assert session_of(api, opened)["state"] == "finished"

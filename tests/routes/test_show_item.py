@@ -22,6 +22,7 @@ from scenes import (
     purchases,
     query,
     sandbox_public_token,
+    states,
 )
 from workers import store_item
 
@@ -147,6 +148,28 @@ def test_a_missing_consent_says_what_to_do(api: Api, bank: Running) -> None:
     assert item["reason"]["code"] == "ADDITIONAL_CONSENT_REQUIRED"
     assert "reason products" in item["reason"]["message"]
     assert item["products"][0]["next_try_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [("INSTITUTION_DOWN", "failing"), ("BRAND_NEW", "needs you")]
+)
+def test_a_missing_consent_hides_no_failure(api: Api, bank: Running, code: str, state: str) -> None:
+    """A product that nobody consented to is trouble, and another's failure is the graver one."""
+    new = newcomer(api, bank, products=["transactions"], **person())
+    assert exchange(api, new.public_token, "investments").is_success
+    wait_until(lambda: show_quietly(api, new.item_id)["state"] == "degraded")
+    assert show_quietly(api, new.item_id)["reason"]["code"] == "ADDITIONAL_CONSENT_REQUIRED"
+    bank.control.fault(SYNC_PATH, times=0, error={"error_type": "ITEM_ERROR", "error_code": code})
+    assert exchange(api, new.public_token).is_success
+    wait_until(lambda: states(api)[new.item_id].get("transactions") == state)
+    item = show_quietly(api, new.item_id)
+    assert (item["state"], item["reason"]["code"]) == ("degraded", code)
+
+
+def show_quietly(api: Api, item_id: str) -> dict[str, Any]:
+    """Return the Item while it may change."""
+    item: dict[str, Any] = api.get(f"/plaid/items/{item_id}").json()
+    return item
 
 
 def test_a_failure_without_products_is_told_of(still: tuple[Api, Runtime], bank: Running) -> None:

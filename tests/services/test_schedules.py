@@ -50,6 +50,17 @@ def test_investments_are_read_at_night(at: datetime) -> None:
     assert len(nights) > 1
 
 
+def test_investments_are_read_once_a_night() -> None:
+    """Whoever is read tonight is read again tomorrow night, not once more tonight."""
+    at = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    nights = []
+    for _ in range(200):
+        at = schedules._next_night(at)
+        nights.append(at.date())
+    assert len(set(nights)) == len(nights)
+    assert nights[-1] - nights[0] == timedelta(days=199)
+
+
 @pytest.mark.parametrize("product", ["liabilities", "auth", "identity"])
 def test_the_others_are_read_daily(product: str) -> None:
     """A day, a quarter more or less."""

@@ -20,6 +20,9 @@ from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
+LAST_SECONDS = 1
+"""How long threads that hang have once everything is closed: Plaid's answer may take two minutes."""
+
 IDLE_SECONDS = 75
 """Longer than common proxies and clients keep an idle connection (60 s), so that they close it first:
 where the server does, in the very moment of a call, that call gets no answer."""
@@ -60,11 +63,22 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = 
         timeout_keep_alive=IDLE_SECONDS,
     )
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has left in order, and raises the signal again that it left for
     finally:
         _leave(app.state.worker)
+
+
+class _Server(uvicorn.Server):
+    """A server that is gone once it has shut down, even if a thread still waits for Plaid's answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down in order; Python itself would then wait for every thread."""
+        await super().shutdown(sockets)
+        last_word = threading.Timer(LAST_SECONDS, _end_process)
+        last_word.daemon = True
+        last_word.start()
 
 
 def worker(concurrency: Concurrency = None) -> None:
@@ -89,8 +103,12 @@ def worker(concurrency: Concurrency = None) -> None:
 def _leave(thread: WorkerThread | None) -> None:
     """End the process where a job is stuck: Python itself would wait for the job's thread."""
     if thread is not None and thread.is_stuck:
-        logging.shutdown()
-        os._exit(0)
+        _end_process()
+
+
+def _end_process() -> None:
+    logging.shutdown()
+    os._exit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

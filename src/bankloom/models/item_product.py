@@ -143,6 +143,24 @@ class ItemProduct(Base):
         session.execute(in_them.values(next_try_at=at))
 
     @classmethod
+    def start_over(
+        cls,
+        session: Session,
+        item_id: str,
+        states: Collection[ProductState],
+        *,
+        only: Collection[str] | None = None,
+    ) -> None:
+        """Forget what went wrong with the tags in these states, so that any run tries them again."""
+        cls.lock(session, item_id)
+        stuck = update(cls).where(cls.item_id == item_id, cls.state.in_(states))
+        if only is not None:
+            stuck = stuck.where(cls.product.in_(only))
+        nothing_wrong = {"failures": 0, "error_code": None, "error_message": None}
+        fresh = {"state": ProductState.REQUESTED, "request_id": None, **nothing_wrong}
+        session.execute(stuck.values(**fresh))
+
+    @classmethod
     def put_off(cls, session: Session, item_id: str, until: datetime) -> None:
         """Let no tag of the Item be due before an instant."""
         early = update(cls).where(cls.item_id == item_id, cls.next_try_at < until)

@@ -67,10 +67,12 @@ async def repaired(
     item_id: shapes.Text,
     runtime: RuntimeDep,
     caller: CallerDep,
+    threads: ThreadsDep,
     body: Annotated[link_shapes.RepairedRequest, Body(default_factory=link_shapes.RepairedRequest)],
 ) -> JsonAnswer:
     """Look at the Item anew after update mode: nothing is exchanged. The body may be left out."""
-    run_id = await asyncio.to_thread(_note_repair, runtime, caller, item_id, body.link_session_id)
+    asked = (runtime, caller, item_id, body.link_session_id)
+    run_id = await threads.call_plaid(_note_repair, *asked)
     seconds = show_run.WAIT_SECONDS_MAX if body.wait else 0
     standing = await show_run.wait_for_run(runtime, run_id, seconds)
     state = await asyncio.to_thread(_state_of, runtime, standing.run.item_id)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
 from bankloom.core.errors import RunCancelledError
-from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
+from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
+from bankloom.models.item_product import FOR_A_PERSON
 from bankloom.services import schedules, settle_run
+from bankloom.services.plaid_errors import CODES_FOR_THE_PERSON
 
 if TYPE_CHECKING:
     import uuid
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
-_NEVER_SCHEDULED = {ProductState.CONSENT_NEEDED, ProductState.NOT_SUPPORTED}
 
 
 class Cancelled(NamedTuple):
@@ -78,6 +78,6 @@ def _back_to_schedule(
 
 
 def _next_time(runtime: Runtime, tag: ItemProduct) -> datetime | None:
-    if tag.state in _NEVER_SCHEDULED:
+    if tag.state in FOR_A_PERSON or tag.error_code in CODES_FOR_THE_PERSON:
         return None
     return schedules.next_sync(tag.product, runtime.settings)

@@ -42,6 +42,7 @@ EXPIRY_WARNING = timedelta(days=7)
 """As early as Plaid itself warns of an expiring consent (webhook `PENDING_EXPIRATION`)."""
 
 CONSENT_EXPIRES = "CONSENT_EXPIRES"
+CONSENT_REQUIRED = "ADDITIONAL_CONSENT_REQUIRED"
 """Our reason for an Item whose consent ends soon by what `/item/get` says."""
 
 _TROUBLED = {ProductState.FAILING, ProductState.NEEDS_YOU, ProductState.CONSENT_NEEDED}
@@ -137,7 +138,10 @@ def _cut_off_at(item: Item, at: datetime) -> datetime | None:
 
 
 def _trouble(tags: Sequence[ItemProduct]) -> str | None:
-    return next((tag.error_code for tag in tags if tag.state in _TROUBLED), None)
+    """Return what is wrong with the products: a failure before a consent that nobody has asked for."""
+    troubled = [tag for tag in tags if tag.state in _TROUBLED]
+    codes = [tag.error_code for tag in troubled if tag.error_code]
+    return next(iter(codes), CONSENT_REQUIRED if troubled else None)
 
 
 def _waits_for_proof(item: Item, how: _How) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import NotFoundError
+from bankloom.core.errors import BankloomError, NotFoundError
 from bankloom.models import Item, ItemProduct, LinkPurpose, LinkSession, ProductState
+from bankloom.models.item_product import FOR_A_PERSON
 from bankloom.services import request_run
+from bankloom.services.find_linker import ask
 from bankloom.services.runtime import refuse_other_world
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
 
 TRIGGER = "repair"
+
+log = logging.getLogger(__name__)
 
 
 def by_plaid(runtime: Runtime, link: LinkSession) -> None:
@@ -32,20 +37,47 @@ def by_plaid(runtime: Runtime, link: LinkSession) -> None:
 def by_caller(runtime: Runtime, item_id: str, link_session_id: uuid.UUID | None) -> uuid.UUID:
     """Take the app's word for it, of the session named or the newest open one; return the run.
 
-    It is asked for even where the word is old news, or of an update mode that was opened elsewhere:
-    what the run finds is the truth. Errors: `NotFoundError`, `WorldMismatchError`.
+    It is asked for even where the word is old news, of an update mode that was opened elsewhere, or
+    too early: what the run finds is the truth. But only Plaid's own word ends a session and takes
+    back what was announced, so where it has none yet the session is polled on. Errors:
+    `NotFoundError`, `WorldMismatchError`.
     """
     with runtime.database.session() as session:
-        item = Item.lock(session, item_id)
+        item = Item.find(session, item_id)
         if item is None:
             raise NotFoundError
         refuse_other_world(item.world, runtime.plaid.world)
         link = LinkSession.newest_update(session, item_id, link_session_id)
         if link_session_id and link is None:
             raise NotFoundError("There is no update-mode session of that id for this Item.")
+    got_through = link is None or _got_through(runtime, link)
+    with runtime.database.session() as session:
+        item = Item.lock(session, item_id)
+        if item is None:
+            raise NotFoundError
+        if not got_through:
+            return _request(session, item_id)
         if link:
             LinkSession.finish(session, link.id, clock.now())
         return _look_anew(session, item, link)
+
+
+def _got_through(runtime: Runtime, link: LinkSession) -> bool:
+    """Say whether Plaid says so too; where it does not answer, the polling will hear of it."""
+    if link.finished_at:
+        return True
+    try:
+        told = ask(runtime, link)
+    except BankloomError as error:
+        log.warning("Link session %s is not known to be finished: %s", link.id, error.message)
+        return False
+    return told is not None and told.got_through
+
+
+def _request(session: Session, item_id: str) -> uuid.UUID:
+    """Ask for the run that proves it; a person is there, so it tries what only a person's would."""
+    ItemProduct.start_over(session, item_id, [ProductState.NEEDS_YOU])
+    return request_run.request(session, item_id, TRIGGER, asks_item=True)
 
 
 def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.UUID:
@@ -57,14 +89,11 @@ def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.U
         item.new_accounts_at = None
     if link and link.purpose == LinkPurpose.PRODUCTS:
         _consent(session, item.item_id, link.products)
-    return request_run.request(session, item.item_id, TRIGGER, asks_item=True)
+    return _request(session, item.item_id)
 
 
 def _consent(session: Session, item_id: str, products: Sequence[str]) -> None:
-    """Let the products be tried: those without a tag get one, those in want of consent are requested."""
+    """Let the products be tried: those without a tag get one, the others start over."""
     for product in products:
         ItemProduct.add(session, item_id, product, ProductState.REQUESTED, None)
-    nothing_wrong = {"failures": 0, "error_code": None, "error_message": None, "request_id": None}
-    for tag in ItemProduct.of_item(session, item_id):
-        if tag.product in products and tag.state == ProductState.CONSENT_NEEDED:
-            ItemProduct.note(session, tag, state=ProductState.REQUESTED, **nothing_wrong)
+    ItemProduct.start_over(session, item_id, FOR_A_PERSON, only=products)

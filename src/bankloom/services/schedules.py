@@ -59,5 +59,5 @@ def goes_along(settings: Settings) -> timedelta:
 def _next_night(at: datetime) -> datetime:
     begins = datetime.combine(at.date(), time(NIGHT_BEGINS_UTC), at.tzinfo)
     within = timedelta(hours=random.uniform(0, NIGHT_HOURS))  # noqa: S311 - spreads load, guards nothing
-    night = begins + within
-    return night if night > at else night + timedelta(days=1)
+    # One that has begun is this run's own: a later moment of it would be a second run.
+    return begins + within if begins > at else begins + within + timedelta(days=1)

@@ -124,6 +124,7 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
         if item is not None:
             item.put_off_check(at + REFUSED_WAIT)
         ItemProduct.make_due(session, item_id, at + REFUSED_WAIT)
+        ItemProduct.put_off(session, item_id, at + REFUSED_WAIT)  # what a person wants tried, too
         run_id = SyncRun.queue(session, item_id, "schedule", at)
         SyncRun.end(session, run_id, RunStatus.FAILED, **settle_run.reason_of(error))
 
