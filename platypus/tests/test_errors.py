@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from platypus_bank.testing import Control
+
 
 def test_the_error_body_has_plaids_keys(api: Any) -> None:
     refused = api.post("/item/get", access_token="nonsense")
@@ -90,7 +92,9 @@ def test_secrets_are_neither_stored_nor_logged(api: Any, bank: Any) -> None:
         "/link/token/create", client_name="a", language="en", country_codes=["US"],
         user={"client_user_id": "1"}, products=["auth"], **keys,
     )  # fmt: skip
-    assert "hush" not in json.dumps(bank.control.calls())
-    files = [each for each in bank.data_dir.iterdir() if each.is_file()]
-    assert files
+    calls = Control(bank.url, "visible-client").calls()
+    assert len(calls) == 2
+    assert "hush" not in json.dumps(calls)
+    files = [each for each in bank.data_dir.rglob("*") if each.is_file()]
+    assert len(files) > 1
     assert not any(b"hush-hush" in each.read_bytes() for each in files)

@@ -8,11 +8,14 @@ from typing import Any
 
 from platypus_bank.control import _ACTIONS
 from platypus_bank.plaid_door import ENDPOINTS
+from platypus_bank.testing import Control
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_the_shell_example_works(bank: Any) -> None:
+    hers = Control(bank.url, "me")
+    hers.settings(initial_update_seconds=0, historical_update_seconds=0)
     script = README.split("```sh\n")[1].split("```")[0]
     script = script.replace("http://127.0.0.1:8080", bank.url).replace("sleep 2\n", "")
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)

@@ -8,17 +8,17 @@ from platypus_bank.control import routes
 from platypus_bank.control.door import no_such_control
 from platypus_bank.hosted_page import page
 from platypus_bank.plaid_door import Door
-from platypus_bank.service import Service
+from platypus_bank.worlds import Worlds
 
 
-def make_app(service: Service) -> Starlette:
-    """Return the application of one service."""
+def make_app(worlds: Worlds) -> Starlette:
+    """Return the application of one server."""
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
         routes=[
-            Mount("/platypus", routes=routes(service)),
-            Route("/hl/{name}", page(service), methods=["GET"]),
-            Route("/{path:path}", Door(service).__call__, methods=methods),
+            Mount("/platypus", routes=routes(worlds)),
+            Route("/hl/{name}", page(worlds), methods=["GET"]),
+            Route("/{path:path}", Door(worlds).__call__, methods=methods),
         ],
         exception_handlers={HTTPException: no_such_control},
     )

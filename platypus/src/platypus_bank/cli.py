@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from platypus_bank.server import serve
-from platypus_bank.service import Service
-from platypus_bank.world import OtherSeedError, World
+from platypus_bank.world import OtherSeedError
+from platypus_bank.worlds import Worlds
 
 DATA_DIR_VARIABLE = "PLATYPUS_DATA_DIR"
 DEFAULT_DATA_DIR = "~/.platypus"
@@ -19,17 +19,17 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     folder = None if options.ephemeral else Path(options.data_dir).expanduser()
     try:
-        world = World(folder, options.seed)
+        worlds = Worlds(folder, options.seed)
     except (OtherSeedError, OSError, sqlite3.OperationalError) as problem:
         _complain(folder, problem)
         return 2
     try:
-        serve(Service(world), options.host, options.port)
+        serve(worlds, options.host, options.port)
     except OSError as problem:
         _complain(None, problem)
         return 2
     finally:
-        world.close()
+        worlds.close()
     return 0
 
 

@@ -1,6 +1,7 @@
 """The page behind a hosted Link URL: it says how to go on, until there is a Link page."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from html import escape
 
 from starlette.requests import Request
@@ -8,7 +9,8 @@ from starlette.responses import HTMLResponse, Response
 
 from platypus_bank.endpoints.link import hosted_link_token
 from platypus_bank.errors import InvalidLinkToken
-from platypus_bank.service import Service
+from platypus_bank.records import LinkToken
+from platypus_bank.worlds import Worlds
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Platypus Link</title>
 <h1>Connect a bank</h1>
@@ -21,14 +23,20 @@ _GONE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Platypus 
 """
 
 
-def page(service: Service) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of `GET /hl/{name}`."""
+def page(worlds: Worlds) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of `GET /hl/{name}`; a browser has no client_id, so all worlds are asked."""
 
     async def answer(request: Request) -> Response:
-        try:
-            token = hosted_link_token(service.world, request.path_params["name"])
-        except InvalidLinkToken:
+        token = _find(worlds, request.path_params["name"])
+        if token is None:
             return HTMLResponse(_GONE, 404)
         return HTMLResponse(_PAGE.format(token=escape(token.id)))
 
     return answer
+
+
+def _find(worlds: Worlds, name: str) -> LinkToken | None:
+    for each in worlds.every():
+        with suppress(InvalidLinkToken):
+            return hosted_link_token(each.world, name)
+    return None

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,6 +39,7 @@ from platypus_bank.records import AccessToken, PublicToken
 from platypus_bank.requests import read_object, read_request
 from platypus_bank.service import Service
 from platypus_bank.world import World
+from platypus_bank.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 _WITHOUT_KEYS = {"/categories/get"}
@@ -61,57 +62,68 @@ ENDPOINTS = {
 
 
 class Door:
-    """Answers every Plaid path of one service."""
+    """Answers every Plaid path, in the world of the client that calls."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
 
     async def __call__(self, request: Request) -> Response:
         """Answer one call, or spoil it as a planted fault says."""
         body = await request.body()
         fields = _fields_or_nothing(body)
-        call = self._note(request.url.path, fields)
-        fault = self._service.faults.take(call.path, call.item_id)
+        client_id = _credential(request, fields, "client_id")
+        service = self._worlds.of(client_id) if client_id else self._worlds.any()
+        call = _note(service, request.url.path, fields)
+        visit = Visit(service, request, body, call)
+        fault = service.faults.take(call.path, call.item_id)
         if fault is None:
-            return self._run(request, body, call)
+            return visit.answer()
         call.fault_id = fault.id
         await fault.wait()
-        if self._service.faults.closing:
-            return _hang_up(request)
-        return self._spoil(fault, call, request, lambda: self._run(request, body, call))
+        return _hang_up(request) if service.faults.closing else visit.spoil(fault)
 
-    def _note(self, path: str, fields: dict[str, Any]) -> Call:
-        world = self._service.world
-        call = Call(
-            path=path,
-            time=iso(world.clock.now()),
-            request_id=ids.request_id(),
-            item_id=_item_id(world, fields),
-            **(Call.sync_fields(fields) if path == "/transactions/sync" else {}),
-        )
-        self._service.calls.add(call)
-        return call
 
-    def _spoil(
-        self, fault: Fault, call: Call, request: Request, run: Callable[[], Response]
-    ) -> Response:
-        wanted = fault.request
+def _note(service: Service, path: str, fields: dict[str, Any]) -> Call:
+    call = Call(
+        path=path,
+        time=iso(service.world.clock.now()),
+        request_id=ids.request_id(),
+        item_id=_item_id(service.world, fields),
+        **(Call.sync_fields(fields) if path == "/transactions/sync" else {}),
+    )
+    service.calls.add(call)
+    return call
+
+
+class Visit(NamedTuple):
+    """One call of a client, in its world."""
+
+    service: Service
+    request: Request
+    body: bytes
+    call: Call
+
+    def spoil(self, fault: Fault) -> Response:
+        """Answer as the fault says."""
+        wanted, call = fault.request, self.call
         if wanted.drop or wanted.drop_after_effect:
             if wanted.drop_after_effect:
-                run()
+                self.answer()
                 call.status = None
-            return _hang_up(request)
+            return _hang_up(self.request)
         if wanted.error is not None:
             call.error_code = wanted.error.error_code
             return _respond(call, wanted.error.status, wanted.error.body())
         if wanted.body is not None:
             call.status = 200
             return Response(wanted.body, media_type="application/json")
-        return run()
+        return self.answer()
 
-    def _run(self, request: Request, body: bytes, call: Call) -> Response:
+    def answer(self) -> Response:
+        """Answer as Plaid would."""
+        call = self.call
         try:
-            return _respond(call, 200, self._answer(request, body, call))
+            return _respond(call, 200, self._found())
         except PlaidError as refusal:
             answer = refusal.body()
             call.error_code = str(answer["error_code"])
@@ -120,26 +132,27 @@ class Door:
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
             return _respond(call, InternalServerError.status, InternalServerError().body())
 
-    def _answer(self, request: Request, body: bytes, call: Call) -> dict[str, Any]:
+    def _found(self) -> dict[str, Any]:
+        call, world = self.call, self.service.world
         kind, handler = ENDPOINTS.get(call.path, (None, None))
-        if request.method != "POST":
+        if self.request.method != "POST":
             raise NotFound
-        self._service.world.address = str(request.base_url).rstrip("/")
-        fields = read_object(body)
+        world.address = str(self.request.base_url).rstrip("/")
+        fields = read_object(self.body)
         if call.path not in _WITHOUT_KEYS:
-            _authenticate(request, fields)
+            _authenticate(self.request, fields)
         if kind is None or handler is None:
             _log.warning("not emulated: %s", call.path)
             raise elsewhere.refusal(call.path)
-        limits = self._service.world.charter.settings.rate_limits or {}
-        self._service.rate_limits.admit(limits, call.path, call.item_id)
+        limits = world.charter.settings.rate_limits or {}
+        self.service.rate_limits.admit(limits, call.path, call.item_id)
         typed = read_request(kind, fields)
-        return self._commit(lambda: handler(self._service.world, typed))
+        return self._commit(lambda: handler(world, typed))
 
     def _commit(self, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         refusal: PlaidError | None = None
         answer: dict[str, Any] = {}
-        with self._service.commit():
+        with self.service.commit():
             try:
                 answer = effect()
             except PlaidError as problem:
@@ -156,12 +169,17 @@ def _hang_up(request: Request) -> Response:
 
 
 def _authenticate(request: Request, fields: dict[str, Any]) -> None:
-    # Any non-empty pair will do. The values are dropped here: never stored, never logged.
-    for name in ("client_id", "secret"):
-        header = request.headers.get(f"plaid-{name}".replace("_", "-"))
-        if not (header or fields.pop(name, None)):
-            raise InvalidApiKeys
-        fields.pop(name, None)
+    # Any non-empty pair will do. The secret is dropped here: never stored, never logged.
+    if not all(_credential(request, fields, name) for name in ("client_id", "secret")):
+        raise InvalidApiKeys
+    fields.pop("client_id", None)
+    fields.pop("secret", None)
+
+
+def _credential(request: Request, fields: dict[str, Any], name: str) -> str | None:
+    """Return the client_id or the secret, from the header or else from the body."""
+    given = request.headers.get(f"plaid-{name}".replace("_", "-")) or fields.get(name)
+    return given if isinstance(given, str) else None
 
 
 def _fields_or_nothing(body: bytes) -> dict[str, Any]:

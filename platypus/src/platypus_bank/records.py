@@ -150,6 +150,7 @@ class Charter(Document, kw_only=True):
     """What the store knows about the world as a whole."""
 
     seed: int
+    client_id: str | None = None
     next_number: int = 1
     offset_seconds: float = 0.0
     webhooks_held: bool = False

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from types import FrameType
 
 import uvicorn
@@ -12,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from platypus_bank.app import make_app
 from platypus_bank.plaid_door import DROP_EXTENSION
-from platypus_bank.service import Service
+from platypus_bank.worlds import Worlds
 
 _log = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 2
@@ -29,45 +30,49 @@ class _DroppableProtocol(HttpToolsProtocol):
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Prints its URL once it accepts connections, and runs what the service does by itself.
+    """Prints its URL once it accepts connections, and runs what the worlds do by themselves.
 
     When it stops, it hangs up on held calls.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, worlds: Worlds) -> None:
         super().__init__(config)
-        self._service = service
-        self._own: list[asyncio.Task[None]] = []
+        self._worlds = worlds
+        self._own: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for each in self._service.running():
-            task = asyncio.create_task(each)
-            task.add_done_callback(self._ended)
-            self._own.append(task)
+        self._worlds.start(self._spawn)
         host, port = (sockets or [])[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Platypus is listening on http://{shown}:{port}\n")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._service.faults.close()
+        self._worlds.hang_up()
         for task in self._own:
             task.cancel()
         await asyncio.gather(*self._own, return_exceptions=True)
         await super().shutdown(sockets)
 
+    def _spawn(self, forever: Coroutine[None, None, None]) -> Callable[[], object]:
+        task = asyncio.create_task(forever)
+        task.add_done_callback(self._ended)
+        self._own.add(task)
+        return task.cancel
+
     def _ended(self, task: asyncio.Task[None]) -> None:
+        self._own.discard(task)
         # Half an emulator would mislead: without its own tasks it stops.
         if not task.cancelled():
             _log.critical("the emulator failed and stops", exc_info=task.exception())
             self.should_exit = True
 
 
-def serve(service: Service, host: str, port: int) -> None:
+def serve(worlds: Worlds, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError when the address can't be had."""
     config = uvicorn.Config(
-        make_app(service),
+        make_app(worlds),
         http=_DroppableProtocol,
         ws="none",
         lifespan="off",
@@ -80,7 +85,7 @@ def serve(service: Service, host: str, port: int) -> None:
         # uvicorn raises a caught signal again once it has stopped; by then all is done.
         signal.signal(each, _already_stopped)
     with _listener(host, port) as listener:
-        _AnnouncingServer(config, service).run(sockets=[listener])
+        _AnnouncingServer(config, worlds).run(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -29,14 +29,15 @@ class ControlError(Exception):
 class Control:
     """A thin client of /platypus: one method a path, dicts in and out, ControlError on 4xx."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, client_id: str | None = None) -> None:
         self._netloc = urlsplit(url).netloc
+        self._headers = {} if client_id is None else {"PLAID-CLIENT-ID": client_id}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call `/platypus{path}` and return its JSON."""
         connection = http.client.HTTPConnection(self._netloc, timeout=600)
         try:
-            connection.request(method, f"/platypus{path}", json.dumps(body or {}))
+            connection.request(method, f"/platypus{path}", json.dumps(body or {}), self._headers)
             answer = connection.getresponse()
             fields: dict[str, Any] = json.loads(answer.read())
         finally:
@@ -215,13 +216,25 @@ class Control:
         """Begin a new world."""
         self.call("POST", "/reset", {"seed": seed})
 
+    def worlds(self) -> list[dict[str, Any]]:
+        """Return all worlds of the server: client_id, seed, items."""
+        found: list[dict[str, Any]] = self.call("GET", "/worlds")["worlds"]
+        return found
+
+    def end_world(self, client_id: str) -> None:
+        """End a client's world, and delete what is kept of it."""
+        self.call("DELETE", f"/worlds?{urlencode({'client_id': client_id})}")
+
 
 class Running:
-    """A Platypus process: `url`, `control`, and ways to end it and bring it back."""
+    """A Platypus process: `url`, `control`, and ways to end it and bring it back.
 
-    def __init__(self, data_dir: Path, seed: int) -> None:
+    `control` is that of one client's world, or of the only one.
+    """
+
+    def __init__(self, data_dir: Path, seed: int, client_id: str | None = None) -> None:
         self.data_dir = data_dir
-        self._seed = seed
+        self._seed, self._client_id = seed, client_id
         self._start(0)
 
     def _start(self, port: int) -> None:
@@ -236,7 +249,7 @@ class Running:
             self._process.kill()
             raise RuntimeError(f"platypus did not start: exit {self._process.wait()}")
         self.url = line.removeprefix(_ANNOUNCEMENT).strip()
-        self.control = Control(self.url)
+        self.control = Control(self.url, self._client_id)
 
     @property
     def pid(self) -> int:
@@ -266,10 +279,15 @@ class Running:
 
 
 @contextmanager
-def running(data_dir: Path | str | None = None, seed: int = 1) -> Iterator[Running]:
-    """Run Platypus for the length of a block, on a free port; without a folder, in a new one."""
+def running(
+    data_dir: Path | str | None = None, seed: int = 1, client_id: str | None = None
+) -> Iterator[Running]:
+    """Run Platypus for the length of a block, on a free port; without a folder, in a new one.
+
+    Its `control` speaks of the world of `client_id`, or of the only world.
+    """
     with tempfile.TemporaryDirectory(prefix="platypus-") as made:
-        bank = Running(Path(data_dir or made), seed)
+        bank = Running(Path(data_dir or made), seed, client_id)
         try:
             yield bank
         finally:

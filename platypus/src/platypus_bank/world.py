@@ -1,5 +1,6 @@
-"""One emulated world: its file, clock, settings and ids; every door works on one of these."""
+"""One emulated world, of one client: its file, clock, settings and ids."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 from platypus_bank.clock import Clock
@@ -24,6 +25,7 @@ class World:
     """
 
     def __init__(self, folder: Path | None = None, seed: int | None = None) -> None:
+        self.folder = folder
         self.store = Store(folder)
         self.ledger = Ledger(self.store.sql)
         self.address = ""
@@ -45,7 +47,20 @@ class World:
 
     def _attach(self) -> None:
         self.clock = Clock(self.charter.offset_seconds)
-        self.ids = Ids(self.charter.seed, self._reserve)
+        self.ids = Ids(self._key(), self._reserve)
+
+    def _key(self) -> int:
+        """Return what all ids are made from: no two worlds of a server have one in common."""
+        named = f"{self.charter.seed}/{self.charter.client_id}".encode()
+        return int.from_bytes(blake2b(named, digest_size=8).digest())
+
+    def claim(self, client_id: str) -> None:
+        """Make this the client's world."""
+        if self.charter.client_id != client_id:
+            self.charter.client_id = client_id
+            with self.store.commit():
+                self.save()
+            self._attach()
 
     def _reserve(self, count: int) -> int:
         first = self.charter.next_number
@@ -65,9 +80,11 @@ class World:
 
     def reset(self, seed: int | None = None) -> None:
         """Forget everything and begin again; the clock shows real time."""
-        kept = self.charter.seed if seed is None else seed
+        kept, client_id = self.charter.seed if seed is None else seed, self.charter.client_id
         self.store.clear()
         self.charter = self._found(kept)
+        self.charter.client_id = client_id
+        self.save()
         self._attach()
 
     def close(self) -> None:

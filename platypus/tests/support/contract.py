@@ -82,13 +82,18 @@ class Contract:
 def _with_null(schema: Any) -> Any:
     """Let null be null where a schema is nullable and of other schemas, as Plaid's clients read it.
 
-    Word for word (OpenAPI 3.0.3, "Schema Object") `nullable` is without effect there.
+    Word for word (OpenAPI 3.0.3, "Schema Object") `nullable` is without effect there. What is for
+    people to read is left out: it is most of the file.
     """
     if isinstance(schema, list):
         return [_with_null(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {name: _with_null(each) for name, each in schema.items()}
+    inner = {
+        name: _with_null(each)
+        for name, each in schema.items()
+        if not (name == "description" and isinstance(each, str)) and not str(name).startswith("x-")
+    }
     if inner.get("nullable") is True and "allOf" in inner:
         return {"anyOf": [{**inner, "nullable": False}, {"nullable": True, "enum": [None]}]}
     return inner

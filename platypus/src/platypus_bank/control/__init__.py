@@ -2,9 +2,9 @@
 
 from starlette.routing import Route
 
-from platypus_bank.control import faults, health, items, link, webhooks, world
+from platypus_bank.control import faults, health, items, link, webhooks, world, worlds
 from platypus_bank.control.door import Action, door
-from platypus_bank.service import Service
+from platypus_bank.worlds import Worlds
 
 _ACTIONS: dict[tuple[str, str], Action] = {
     **world.ACTIONS,
@@ -16,11 +16,14 @@ _ACTIONS: dict[tuple[str, str], Action] = {
 }
 
 
-def routes(service: Service) -> list[Route]:
-    """Return the control API's routes for one service."""
+def routes(known: Worlds) -> list[Route]:
+    """Return the control API's routes for the worlds of a server."""
     paths = sorted({path for _, path in _ACTIONS})
     return [
-        Route(path, door(service, methods), methods=list(methods))
-        for path in paths
-        if (methods := {verb: act for (verb, each), act in _ACTIONS.items() if each == path})
+        Route("/worlds", worlds.door(known), methods=["GET", "DELETE"]),
+        *(
+            Route(path, door(known, methods), methods=list(methods))
+            for path in paths
+            if (methods := {verb: act for (verb, each), act in _ACTIONS.items() if each == path})
+        ),
     ]

@@ -12,6 +12,7 @@ from platypus_bank.errors import PlaidError
 from platypus_bank.exact_json import decode, encode
 from platypus_bank.records import Item
 from platypus_bank.service import Service
+from platypus_bank.worlds import AmbiguousError, Worlds
 
 S = TypeVar("S", bound=Struct)
 
@@ -54,14 +55,13 @@ class Knock(Struct, kw_only=True):
 Action = Callable[[Knock], dict[str, Any]]
 
 
-def door(
-    service: Service, methods: Mapping[str, Action]
-) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of one control path; each call is one commit."""
+def door(worlds: Worlds, methods: Mapping[str, Action]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of one control path; each call is one commit of one world."""
 
     async def answer(request: Request) -> Response:
         text = await request.body()
         try:
+            service = _meant(worlds, request)
             knock = Knock(
                 service=service,
                 path=dict(request.path_params),
@@ -70,20 +70,29 @@ def door(
             )
             with service.commit():
                 found = methods[request.method](knock)
-            return _json(200, found)
+            return json_response(200, found)
         except PlaidError as refusal:
-            return _json(refusal.status, refusal.body())
+            return json_response(refusal.status, refusal.body())
         except RefusedError as refusal:
-            return _json(refusal.status, {"error": str(refusal)})
+            return json_response(refusal.status, {"error": str(refusal)})
 
     return answer
+
+
+def _meant(worlds: Worlds, request: Request) -> Service:
+    """Return the world of the client that is named, or the only one; raises RefusedError."""
+    named = request.query_params.get("client_id") or request.headers.get("plaid-client-id")
+    try:
+        return worlds.of(named) if named else worlds.only()
+    except AmbiguousError as problem:
+        raise RefusedError(str(problem)) from problem
 
 
 async def no_such_control(request: Request, problem: Exception) -> Response:
     """Say in JSON that /platypus has no such path or method."""
     status = getattr(problem, "status_code", UnknownError.status)
     sentence = f"the control API has no {request.method} {request.url.path}; see the README"
-    return _json(status, {"error": sentence})
+    return json_response(status, {"error": sentence})
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -96,5 +105,6 @@ def _object(text: bytes) -> dict[str, Any]:
     return fields
 
 
-def _json(status: int, body: dict[str, Any]) -> Response:
+def json_response(status: int, body: dict[str, Any]) -> Response:
+    """Answer with JSON, whose numbers keep their digits."""
     return Response(encode(body), status, media_type="application/json")

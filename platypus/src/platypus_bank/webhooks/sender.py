@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, suppress
-from functools import partial
+import ssl
+from contextlib import suppress
+from functools import cache, partial
 
 import httpx
 
@@ -36,23 +37,21 @@ class Sender:
 
     async def run(self) -> None:
         """Deliver until cancelled; a try that was cut short is made again after the next start."""
-        async with AsyncExitStack() as stack:
-            for client in _clients():
-                self._idle.append(await stack.enter_async_context(client))
-            try:
-                while True:
-                    self._woken.clear()
-                    now = self._world.clock.now()
-                    self._begin_due(now)
-                    await self._nap(now)
-            finally:
-                await self._stop()
+        try:
+            while True:
+                self._woken.clear()
+                now = self._world.clock.now()
+                self._begin_due(now)
+                await self._nap(now)
+        finally:
+            await self._stop()
 
     def _begin_due(self, now: float) -> None:
-        if self._world.charter.webhooks_held or not self._idle:
+        free = MAX_IN_FLIGHT - len(self._in_flight)
+        if self._world.charter.webhooks_held or not free:
             return
-        for delivery in self._world.deliveries.due(now, len(self._idle), self._in_flight):
-            client = self._idle.pop()
+        for delivery in self._world.deliveries.due(now, free, self._in_flight):
+            client = self._idle.pop() if self._idle else _new_client()
             task = asyncio.create_task(self._deliver(client, delivery))
             self._in_flight[delivery.number] = task
             task.add_done_callback(partial(self._landed, delivery, client))
@@ -81,6 +80,8 @@ class Sender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for client in self._idle:
+            await client.aclose()
 
     async def _deliver(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
         with self._world.store.commit():
@@ -127,18 +128,20 @@ class Sender:
             self._world.deliveries.put(delivery)
 
 
-def _clients() -> list[httpx.AsyncClient]:
-    """Return a client for each delivery in flight: one pool of many connections is far slower."""
-    context = httpx.create_ssl_context()
-    return [
-        httpx.AsyncClient(
-            verify=context,
-            limits=httpx.Limits(max_connections=1),
-            timeout=None,  # noqa: S113 - one bound around the whole try, see _try
-            trust_env=False,  # no proxy: receivers are mostly on this machine
-        )
-        for _ in range(MAX_IN_FLIGHT)
-    ]
+def _new_client() -> httpx.AsyncClient:
+    """Return a client for one delivery at a time: one pool of many connections is far slower."""
+    return httpx.AsyncClient(
+        verify=_trust(),
+        limits=httpx.Limits(max_connections=1),
+        timeout=None,  # noqa: S113 - one bound around the whole try, see _try
+        trust_env=False,  # no proxy: receivers are mostly on this machine
+    )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom to trust, read once for all worlds."""
+    return httpx.create_ssl_context()
 
 
 async def _read_some(answer: httpx.Response) -> None:
