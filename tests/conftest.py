@@ -94,8 +94,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def platypus() -> Iterator[Running]:
-    """One bank for the whole run."""
-    with running() as bank:
+    """One bank for the whole run; its `control` is that of our client's world."""
+    with running(client_id="test-client") as bank:
         yield bank
 
 

@@ -189,6 +189,23 @@ def test_a_login_ends_by_itself(api: Any, bank: Any) -> None:
     assert (known["error_code"], known["breaks_at"]) == ("ITEM_LOGIN_REQUIRED", None)
 
 
+def test_a_login_lives_for_thirty_days(api: Any, item: Any, bank: Any, receiver: Any) -> None:
+    """As in the Sandbox; update mode gives it as many again."""
+    access, _ = item
+    days = 30 * 86_400
+    bank.control.advance(days - 60)
+    assert api.sync(access).status == 200
+    bank.control.advance(60)
+    assert api.sync(access).error == LOGIN_REQUIRED
+    assert receiver.wait(1)[0].code == "ERROR"
+    bank.control.complete_link(update_mode(api, access)["link_token"])
+    bank.control.advance(days - 60)
+    assert api.sync(access).status == 200
+    bank.control.settings(login_days=None)
+    bank.control.advance(10 * days)
+    assert api.sync(access).status == 200
+
+
 def test_a_webhook_url_is_acknowledged_at_the_new_one(
     api: Any, item: Any, receiver: Any, read_webhook: Any
 ) -> None:

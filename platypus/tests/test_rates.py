@@ -77,3 +77,13 @@ def test_items_have_limits_of_their_own(api: Any, bank: Any) -> None:
 def test_odd_limits_are_refused(bank: Any, limits: Any) -> None:
     with pytest.raises(ControlError):
         bank.control.settings(rate_limits=limits)
+
+
+def test_a_limits_minute_is_the_worlds(api: Any, bank: Any) -> None:
+    access, _ = api.item()
+    bank.control.settings(rate_limits={ITEM_GET: {"item": 1}})
+    statuses = []
+    for _ in range(3):
+        statuses += [api.post(ITEM_GET, access_token=access).status for _ in range(2)]
+        bank.control.advance(60)
+    assert statuses == [200, 429] * 3

@@ -71,8 +71,8 @@ def settings(bank: Running, reachable_dir: Path, port: int) -> Settings:
 
 @pytest.fixture
 def slow_bank(bank: Running) -> Running:
-    """A bank that takes its time, and whose tokens outlive the leaps of its clock."""
-    bank.control.settings(public_token_seconds=10**7)
+    """A bank that takes its time, and whose tokens and logins outlive the leaps of its clock."""
+    bank.control.settings(public_token_seconds=10**7, login_days=None)
     for path in (SYNC_PATH, EXCHANGE_PATH):
         bank.control.fault(path, times=0, delay_seconds=ANSWER_SECONDS)
     return bank

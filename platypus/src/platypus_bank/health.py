@@ -6,6 +6,7 @@ https://plaid.com/docs/api/items/#webhooks
 from typing import Any
 
 from platypus_bank.access import error_of
+from platypus_bank.clock import DAY_SECONDS
 from platypus_bank.errors import ItemLoginRequired, UserPermissionRevoked
 from platypus_bank.records import Account, Item
 from platypus_bank.webhooks import bodies
@@ -13,7 +14,15 @@ from platypus_bank.webhooks.bodies import error_in_webhook, item_webhook
 from platypus_bank.webhooks.outbox import fire
 from platypus_bank.world import World
 
-CONSENT_SECONDS = 90 * 86_400  # what update mode renews an expiring consent for; ours
+CONSENT_SECONDS = 90 * DAY_SECONDS  # what update mode renews an expiring consent for; ours
+
+
+def login_ends_at(world: World, item: Item) -> float | None:
+    """Return when the login breaks by itself: as announced, or when it is as old as they get."""
+    days = world.charter.settings.login_days
+    began = item.created_at if item.login_since is None else item.login_since
+    ends = [item.breaks_at, None if days is None else began + days * DAY_SECONDS]
+    return min((each for each in ends if each is not None), default=None)
 
 
 def break_login(world: World, item: Item, reason: str | None = None) -> None:
@@ -51,6 +60,7 @@ def mend(world: World, item: Item) -> None:
     """Restore the login, as update mode does; an expiring consent is renewed. Tells nothing."""
     item.error_code, item.error_reason, item.relinkable = None, None, True
     item.breaks_at, item.break_reason = None, None
+    item.login_since = world.clock.now()
     if item.consent_expires_at is not None:
         _expire_at(item, world.clock.now() + CONSENT_SECONDS)
     world.store.put(item)

@@ -145,7 +145,8 @@ class Visit(NamedTuple):
             _log.warning("not emulated: %s", call.path)
             raise elsewhere.refusal(call.path)
         limits = world.charter.settings.rate_limits or {}
-        self.service.rate_limits.admit(limits, call.path, call.item_id)
+        now = world.clock.now()
+        self.service.rate_limits.admit(limits, call.path, call.item_id, now)
         typed = read_request(kind, fields)
         return self._commit(lambda: handler(world, typed))
 

@@ -1,6 +1,5 @@
 """Rate limits, off unless a setting asks for them (https://plaid.com/docs/errors/rate-limit-exceeded/)."""
 
-import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 
@@ -25,17 +24,18 @@ _BALANCE = "/accounts/balance/get"
 
 
 class RateLimits:
-    """Counts admitted calls of the last minute, by wall clock; refused ones don't count."""
+    """Counts admitted calls of the last minute, by the world's clock; refused ones don't count."""
 
     def __init__(self) -> None:
         self._admitted: dict[tuple[str, str | None], deque[float]] = defaultdict(deque)
 
-    def admit(self, limits: Mapping[str, RateLimit], path: str, item_id: str | None) -> None:
+    def admit(
+        self, limits: Mapping[str, RateLimit], path: str, item_id: str | None, now: float
+    ) -> None:
         """Count a call; raises RateLimitExceeded when it is one too many for the Item or for all."""
         limit = limits.get(path)
         if limit is None:
             return
-        now = time.monotonic()
         scopes = (
             [(None, limit.client)]
             if item_id is None

@@ -85,12 +85,13 @@ class Script(Document, kw_only=True):
 
 
 class Item(Document, kw_only=True):
-    """One login at one Institution; owned by nobody yet (later: by a client_id's world).
+    """One login at one Institution.
 
     `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
     how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
     An extraction of investments that a client did not wait for ends at `investments_due_at`.
-    Its login breaks at `breaks_at`; update mode can repair it unless it is not `relinkable`.
+    Its login, as old as `login_since` or the Item, breaks in time, or at `breaks_at`; update mode
+    can repair it unless it is not `relinkable`.
     """
 
     number: int
@@ -112,6 +113,7 @@ class Item(Document, kw_only=True):
     told_status: UpdateStatus = "NOT_READY"
     told_seq: int = 0
     synced: bool = False
+    login_since: float | None = None
     error_code: str | None = None
     error_reason: str | None = None
     relinkable: bool = True
@@ -140,6 +142,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     initial_update_seconds: Seconds | Literal["held"] = 0.3
     historical_update_seconds: Seconds | Literal["held"] = 1.0
     public_token_seconds: Seconds = 1800.0
+    login_days: Annotated[float, Meta(gt=0)] | None = 30.0
     redirect_uris: list[str] | None = None
     webhook_timeout_seconds: Seconds = 10.0
     give_up_on_rejecting_receivers: bool = True

@@ -35,7 +35,7 @@ class Timekeeper:
     def catch_up(self) -> None:
         """Let everything happen that is due by the world's clock, and tell what changed."""
         for item in self._concerned().values():
-            if item.breaks_at is not None and item.breaks_at <= self._world.clock.now():
+            if _login_is_over(self._world, item):
                 health.break_login(self._world, item, item.break_reason)
             investments.settle(self._world, item)
             if item.webhook is not None:
@@ -75,10 +75,16 @@ class Timekeeper:
         return at is not None and at <= self._world.clock.now()
 
 
+def _login_is_over(world: World, item: Item) -> bool:
+    ends_at = health.login_ends_at(world, item)
+    is_well = not item.removed and item.error_code is None
+    return is_well and ends_at is not None and ends_at <= world.clock.now()
+
+
 def _changes_by_clock(world: World, item: Item) -> list[float]:
     if item.removed or item.error_code is not None:
         return []
-    instants = [item.breaks_at, item.investments_due_at]
+    instants = [health.login_ends_at(world, item), item.investments_due_at]
     if item.webhook is not None:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))
