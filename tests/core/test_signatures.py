@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -169,3 +170,10 @@ def test_garbage_is_refused_and_nothing_else(parts: list[str], begins_well: bool
     jwt = ".".join([*good, *parts])
     with pytest.raises(UnbelievedError):
         signatures.read([jwt], BODY, datetime.now(UTC))
+
+
+def test_the_bodys_hash_is_compared_in_constant_time() -> None:
+    """No comparison of it stops at the first difference."""
+    source = inspect.getsource(signatures.read)
+    assert "compare_digest" in source
+    assert source.count("request_body_sha256") == 1

@@ -99,3 +99,18 @@ def test_a_webhook_url_that_does_not_arrive_is_offered_again(
         for _ in range(2):
             assert api.sync(item_id)["status"] == "up_to_date"
         assert len(bank.control.calls(WEBHOOK_PATH)) == 1
+
+
+def test_another_public_url_is_registered_with_every_item(
+    bank: Running, database_url: str, tmp_path: Path
+) -> None:
+    """At the next run after the service has moved, Plaid is told where webhooks go from now on."""
+    for url in ("https://one.example", "https://two.example"):
+        settings = settings_for(bank.url, database_url, tmp_path / "data", public_url=url)
+        with serving(settings) as (api, _):
+            item_id = next(iter(states(api)), None) or linked(api, bank)
+            assert api.sync(item_id)["status"] == "up_to_date"
+            (item,) = bank.control.items()
+            assert item["webhook"] == f"{url}/plaid/webhook"
+            shown = api.get(f"/plaid/items/{item_id}").json()
+            assert shown["webhook_url"] == item["webhook"]

@@ -198,6 +198,21 @@ def _with_balance(bank: Running, item_id: str, current: int) -> dict[str, Any]:
     return {"account_id": account["account_id"], "balances": {"current": current}}
 
 
+def test_a_webhook_that_never_came_is_noticed(api: Api, runtime: Runtime, bank: Running) -> None:
+    """Where Plaid has told of transactions after our last pull, though to nobody who heard it."""
+    item_id = linked(api, bank)
+    settle(runtime)
+    access_token = runtime.keyring.open(
+        query(runtime, "SELECT access_token_sealed FROM items")[0].access_token_sealed, item_id
+    )
+    nowhere = "http://127.0.0.1:9/"
+    ask_plaid(bank, "/item/webhook/update", access_token=access_token, webhook=nowhere)
+    code = "SYNC_UPDATES_AVAILABLE"
+    ask_plaid(bank, "/sandbox/item/fire_webhook", access_token=access_token, webhook_code=code)
+    check(runtime)
+    wait_until(lambda: "gap" in _triggers(runtime))
+
+
 def test_an_update_without_a_webhook_is_noticed(api: Api, runtime: Runtime, bank: Running) -> None:
     """Where Plaid reached the bank after our last pull, the check makes the transactions due."""
     item_id = linked(api, bank)

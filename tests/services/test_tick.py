@@ -51,6 +51,38 @@ def test_due_items_are_queued_once(parts: Runtime, bank: Running) -> None:
     assert never != due
 
 
+def test_what_has_served_its_time_is_forgotten_by_the_tick(
+    database_url: str, bank: Running, tmp_path: Path
+) -> None:
+    """Runs and deliveries, as long after their end as the setting says."""
+    settings = settings_for(bank.url, database_url, tmp_path / "data", retention_days=3)
+    with serving(settings, with_worker=False) as (_, runtime):
+        item_id = store_item(runtime, bank)
+        for days in (2, 4):
+            query(runtime, _ENDED_RUN, item_id=item_id, days=days)
+            query(runtime, _HANDLED, days=days)
+        query(runtime, "DELETE FROM chores")
+        tick.now(runtime, [])
+        assert [row.days for row in query(runtime, _RUNS_LEFT)] == [2]
+        assert [row.days for row in query(runtime, _DELIVERIES_LEFT)] == [2]
+
+
+_ENDED_RUN = """
+    INSERT INTO sync_runs (item_id, status, trigger, requested_at, finished_at)
+    SELECT :item_id, 'synced', 'schedule', at, at FROM (SELECT now() - make_interval(days => :days) AS at) a
+"""
+_RUNS_LEFT = "SELECT extract(day FROM now() - finished_at)::int AS days FROM sync_runs"
+_DELIVERIES_LEFT = (
+    "SELECT extract(day FROM now() - handled_at)::int AS days FROM webhook_deliveries"
+)
+_HANDLED = """
+    INSERT INTO webhook_deliveries (jwt_hash, kid, issued_at, received_at, webhook_type,
+        webhook_code, body_sealed, handled_at)
+    SELECT 'h' || :days, 'k', at, at, 'T', 'C', 's', at
+    FROM (SELECT now() - make_interval(days => :days) AS at) a
+"""
+
+
 def test_leftover_staging_is_swept(parts: Runtime, bank: Running) -> None:
     """What runs left behind that are over goes; what a run has staged that goes on stays."""
     item_id = store_item(parts, bank)
