@@ -245,6 +245,32 @@ def test_where_the_database_is_not_there_plaid_is_asked_to_send_again(
     assert deliver(api.url, body, key.jwt(body)).status_code == 200
 
 
+NO_JOBS = """
+    CREATE FUNCTION bankloom.no_jobs() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no job today'; END $$;
+    CREATE TRIGGER no_jobs BEFORE INSERT ON bankloom_jobs.procrastinate_jobs
+        FOR EACH ROW EXECUTE FUNCTION bankloom.no_jobs();
+"""
+
+
+@pytest.mark.parametrize("code", ["SYNC_UPDATES_AVAILABLE", "ERROR"])
+def test_a_delivery_is_stored_with_its_work_or_not_at_all(
+    settings: Settings, bank: Running, key: Key, code: str
+) -> None:
+    """Where the work can't be queued the delivery is not accepted: Plaid sends it again."""
+    with serving(settings, with_worker=False) as (api, runtime):
+        item_id = store_item(runtime, bank)
+        kind = "ITEM" if code == "ERROR" else "TRANSACTIONS"
+        body = body_of(kind, code, item_id=item_id)
+        jwt = key.jwt(body)
+        query(runtime, NO_JOBS)
+        assert deliver(api.url, body, jwt).is_server_error
+        assert query(runtime, ROWS) == []
+        query(runtime, "DROP FUNCTION bankloom.no_jobs() CASCADE")
+        assert deliver(api.url, body, jwt).status_code == 200
+        assert len(query(runtime, ROWS)) == len(jobs_of(runtime)) == 1
+
+
 def test_a_delivery_for_an_item_of_tomorrow_waits_for_it(
     api: Api, runtime: Runtime, bank: Running, key: Key
 ) -> None:
