@@ -70,3 +70,30 @@ def test_of_many_workers_one_does_it(parts: Runtime) -> None:
     with background() as start:
         claims = [start(claim) for _ in range(16)]
         assert sum(each.result() for each in claims) == 1
+
+
+SESSION = """
+    INSERT INTO link_sessions (id, user_id, world, products, link_token_sealed, link_token_hash,
+        expires_at, created_at)
+    SELECT gen_random_uuid(), u.id, 'w', '{transactions}', CASE WHEN :open THEN 's' END, :name, at, at
+    FROM users u, (SELECT now() - make_interval(days => :days) AS at) t
+"""
+CLAIM = """
+    INSERT INTO exchange_claims (public_token_hash, public_token_sealed, user_id, link_session_id,
+        world, product, state, lease_until)
+    SELECT 'h', 's', user_id, id, 'w', 'transactions', 'possible orphan', now()
+    FROM link_sessions WHERE link_token_hash = 'named'
+"""
+
+
+def test_old_link_sessions_are_forgotten(parts: Runtime) -> None:
+    """Those that are over; not those that Plaid still answers for, nor what an orphan came from."""
+    query(parts, "INSERT INTO users (name) VALUES ('ada')")
+    for name, days, is_open in (
+        ("old", 31, False), ("open", 31, True), ("named", 31, False), ("new", 29, False),
+    ):  # fmt: skip
+        query(parts, SESSION, name=name, days=days, open=is_open)
+    query(parts, CLAIM)
+    prune.now(parts)
+    left = query(parts, "SELECT link_token_hash AS name FROM link_sessions")
+    assert {row.name for row in left} == {"open", "named", "new"}

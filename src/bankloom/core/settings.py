@@ -125,7 +125,9 @@ class Settings(BaseSettings):
         description="How often an Item itself is looked at: its health and its cached balances.",
     )
     retention_days: int = Field(
-        30, ge=1, description="How long ended runs and handled webhook deliveries are kept."
+        30,
+        ge=1,
+        description="How long ended runs, ended Link sessions and handled webhook deliveries are kept.",
     )
     rebuild_removal_share_max: float = Field(
         0.2,

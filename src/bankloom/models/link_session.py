@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ASKABLE_AFTER_EXPIRY = timedelta(hours=6)
 """Plaid keeps a session's results for six hours after it ended (spec `LinkTokenGetResponse`)."""
 
+FORGOTTEN_AT_ONCE_MAX = 10_000
+
 
 class LinkPurpose(enum.StrEnum):
     """What Link was opened for: a new Item, or one of the reasons for update mode."""
@@ -256,3 +258,18 @@ class LinkSession(Base):
         )
         wiped = {"link_token_sealed": None, "poll_at": None}
         session.execute(update(cls).where(cls.id.in_(old)).values(wiped))
+
+    @classmethod
+    def forget_old(cls, session: Session, before: datetime) -> None:
+        """Delete sessions that began before an instant and that nothing refers to, a bounded number."""
+        session.execute(_FORGET_OLD, {"before": before, "most": FORGOTTEN_AT_ONCE_MAX})
+
+
+_FORGET_OLD = text("""
+    DELETE FROM link_sessions WHERE id IN (
+        SELECT s.id FROM link_sessions s
+        WHERE s.link_token_sealed IS NULL AND s.created_at < :before
+          AND NOT EXISTS (SELECT FROM exchange_claims c WHERE c.link_session_id = s.id)
+        ORDER BY s.created_at LIMIT :most
+    )
+""")

@@ -1,4 +1,4 @@
-"""Forgets, once an hour, what has served its time: old deliveries, and budgets that nobody uses."""
+"""Forgets, once an hour, what has served its time: deliveries, Link sessions, budgets of nobody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.models import Chore, PlaidBudget, WebhookDelivery
+from bankloom.models import Chore, LinkSession, PlaidBudget, WebhookDelivery
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,10 @@ def now(runtime: Runtime) -> None:
         if not Chore.claim(session, CHORE, at, EVERY):
             return
         PlaidBudget.sweep(session, at)
-    _forget_deliveries(runtime, at - timedelta(days=runtime.settings.retention_days))
+    before = at - timedelta(days=runtime.settings.retention_days)
+    with runtime.database.session() as session:
+        LinkSession.forget_old(session, before)
+    _forget_deliveries(runtime, before)
 
 
 def _forget_deliveries(runtime: Runtime, before: datetime) -> None:
