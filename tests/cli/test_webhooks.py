@@ -86,7 +86,10 @@ def test_the_self_test_of_a_door_that_is_not_ours(settings: Settings, status: in
 
 def test_the_self_test_where_nobody_answers(environment: dict[str, str]) -> None:
     """One sentence says so."""
-    tested = bankloom(environment, "webhooks", "self-test", "--url", "http://127.0.0.1:1")
+    tested = bankloom(
+        environment, "webhooks", "self-test", "--url", "http://me:pw-of-mine@127.0.0.1:1"
+    )
+    assert "pw-of-mine" not in tested.stderr + tested.stdout
     assert tested.returncode == 1
     assert "No service answers at http://127.0.0.1:1" in tested.stderr
     assert "Traceback" not in tested.stderr

@@ -136,5 +136,8 @@ def test_it_leaves_while_a_request_waits_for_plaid(
         hold.reached()
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(LEAVE_SECONDS_MAX) == 0
-        assert waiting.exception() or waiting.result().is_server_error
+        told = waiting.result()
     process.stop()
+    assert (told.status_code, told.json()["error"]["code"]) == (503, "stopping")
+    assert told.headers["X-Request-Id"]
+    assert "Traceback" not in process.log

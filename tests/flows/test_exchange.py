@@ -21,6 +21,7 @@ from scenes import (
     person,
     query,
     sandbox_public_token,
+    states,
     stored,
     tags,
 )
@@ -302,6 +303,15 @@ def test_a_lost_answer_is_asked_for_again(api: Api, bank: Running) -> None:
     assert (lost.status_code, lost.json()["error"]["code"]) == (502, "plaid_unreachable")
     answer = exchange(api, new.public_token)
     assert (answer.status_code, answer.json()["item_id"]) == (200, new.item_id)
+
+
+def test_a_product_whose_answer_was_lost_is_not(api: Api, bank: Running) -> None:
+    """The call for the next product brings it too: the person consented to both."""
+    new = newcomer(api, bank, products=["transactions", "liabilities"], **person())
+    bank.control.fault(EXCHANGE_PATH, drop_after_effect=True)
+    assert exchange(api, new.public_token).status_code == 502
+    wait_until(lambda: exchange(api, new.public_token, "liabilities").status_code == 200)
+    assert states(api)[new.item_id].keys() == {"transactions", "liabilities"}
 
 
 @pytest.mark.parametrize("error_type", ["API_ERROR", "SOME_NEW_TYPE"])

@@ -125,6 +125,19 @@ def test_polling_alone_completes_it(api: Api, runtime: Runtime, bank: Running) -
     assert len(bank.control.calls(EXCHANGE_PATH)) == 1
 
 
+def test_an_app_that_is_first_gets_its_product_too(
+    api: Api, runtime: Runtime, bank: Running
+) -> None:
+    """Whoever exchanges a hosted session's token gets its tag beside the session's own."""
+    stop_polling(runtime)
+    opened = hosted_link(api, products=["transactions"])
+    token = through(bank, opened)
+    assert exchange(api, token, "auth", link_token=opened["link_token"]).status_code == 200
+    ((_, tags),) = states(api).items()
+    assert tags.keys() == {"transactions", "auth"}
+    assert tags["auth"] == "consent needed"
+
+
 def test_a_hosted_url_is_good_for_a_day(api: Api, runtime: Runtime) -> None:
     """Long enough for an e-mail; Plaid's own default is half an hour."""
     hosted_link(api)

@@ -62,7 +62,10 @@ UserFiles = Annotated[
     ),
 ]
 DataDir = Annotated[Path, typer.Option(help="Where the demo keeps its bank and its database.")]
-Port = Annotated[int, typer.Option(help="The service's port; the next free one if it is taken.")]
+Port = Annotated[
+    int,
+    typer.Option(min=0, max=65_535, help="The service's port; the next free one if it is taken."),
+]
 
 
 def demo(

@@ -32,7 +32,9 @@ SWITCH_SECONDS = 0.0005
 and copy beside those that answer webhooks, each of which needs its turn a dozen times."""
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes any free one.")
+]
 NoWorker = Annotated[
     bool, typer.Option("--no-worker", help="Serve only; run `bankloom worker` elsewhere.")
 ]

@@ -241,6 +241,13 @@ class DatabaseLostError(BankloomError):
     status = 503
 
 
+class StoppingError(BankloomError):
+    """The service was told to stop while this call waited. Nothing is lost: repeat the call."""
+
+    code = "stopping"
+    status = 503
+
+
 class WebhookRefusedError(BankloomError):
     """That Plaid sent this is not proven. `bankloom webhooks list --refused` tells the operator why."""
 

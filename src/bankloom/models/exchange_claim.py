@@ -137,15 +137,20 @@ class ExchangeClaim(Base):
         ).scalar_one_or_none()
 
     @classmethod
-    def settle(cls, session: Session, token_hash: str, item_id: str, at: datetime) -> None:
-        """Record that the token was exchanged for this Item."""
-        session.execute(
+    def settle(cls, session: Session, token_hash: str, item_id: str, at: datetime) -> str | None:
+        """Record that the token was exchanged for this Item; return the product it was claimed for.
+
+        That is the first call's, whose answer from Plaid may have been lost.
+        """
+        settled = session.execute(
             update(cls)
             .where(cls.public_token_hash == token_hash)
             .values(
                 state=ClaimState.DONE, item_id=item_id, exchanged_at=at, public_token_sealed=None
             )
+            .returning(cls.product)
         )
+        return settled.scalar_one_or_none()
 
     @classmethod
     def lock(cls, session: Session, token_hash: str) -> str | None:

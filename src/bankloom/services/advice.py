@@ -25,8 +25,8 @@ _BY_STATE = {
         f"{_UPDATE_MODE} with reason repair."
     ),
     ItemState.DISCONNECTING: (
-        "Plaid will cut this Item off at disconnect_at. Send the person through Link's update mode "
-        f"before: {_UPDATE_MODE} with reason repair."
+        "Plaid will cut this Item off, at disconnect_at or at consent_expires_at. Send the person "
+        f"through Link's update mode before: {_UPDATE_MODE} with reason repair."
     ),
     ItemState.REVOKED: (
         "The access is gone, and no update mode brings it back. Link the bank anew; what was "

@@ -190,10 +190,10 @@ class Exchange:
             put_what_link_told(session, told.item_id, self.linker.result)
         at, link_id = clock.now(), self.linker.session_id
         note_history_asked(session, told.item_id, link_id)
-        ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
+        first = ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
         if link_id:
             LinkSession.note_exchange(session, link_id, told.item_id, at)
-        for product in products_of(session, self.product, link_id):
+        for product in products_of(session, [first or self.product, self.product], link_id):
             add_tag(session, told.item_id, product, link_id)
         request_run.request(session, told.item_id, "exchange")
 

@@ -65,10 +65,12 @@ def note_history_asked(session: Session, item_id: str, link_session_id: uuid.UUI
         session.get_one(Item, item_id).days_requested = DAYS_REQUESTED
 
 
-def products_of(session: Session, product: str, link_session_id: uuid.UUID | None) -> Sequence[str]:
-    """Return what an exchange is for: one product, or all of a session that nobody calls us from."""
+def products_of(
+    session: Session, asked: Sequence[str], link_session_id: uuid.UUID | None
+) -> Sequence[str]:
+    """Return what an exchange is for, each once: what was asked, and all of a hosted session's."""
     link = session.get(LinkSession, link_session_id) if link_session_id else None
-    return link.products if link and link.hosted else [product]
+    return list(dict.fromkeys([*(link.products if link and link.hosted else ()), *asked]))
 
 
 def add_tag(

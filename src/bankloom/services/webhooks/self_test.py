@@ -15,6 +15,7 @@ import secrets
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import urllib3
 from joserfc import jws
@@ -189,10 +190,15 @@ def _send(url: str, case: Case) -> int:
         )
     except urllib3.exceptions.HTTPError as error:
         raise ConfigurationError(
-            f"No service answers at {url} ({type(error).__name__}). Start `bankloom serve`, or name "
-            "another --url."
+            f"No service answers at {_shown(url)} ({type(error).__name__}). Start `bankloom serve`, "
+            "or name another --url."
         ) from error
     return answer.status
+
+
+def _shown(url: str) -> str:
+    """Return the URL without a password that somebody may have put into it."""
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
 
 def _verdicts(runtime: Runtime, marks: list[str]) -> dict[str, str]:
