@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from bankloom.core.errors import (
     MalformedJsonError,
     MethodNotAllowedError,
     NotFoundError,
+    StoppingError,
 )
 from bankloom.routes.answers import JsonAnswer
 
@@ -30,13 +32,14 @@ BODY_BYTES_MAX = 1024 * 1024
 
 
 def install(app: FastAPI) -> None:
-    """Give the app its error handlers and the bound on bodies."""
+    """Give the app its error handlers, the bound on bodies, and a word for those still waiting."""
     app.add_exception_handler(BankloomError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(BoundedBody)
+    app.add_middleware(AnsweredWhenStopping)
 
 
 def answer(error: BankloomError) -> JsonAnswer:
@@ -111,3 +114,26 @@ class BoundedBody:
             return message
 
         await self._app(scope, bounded, send)
+
+
+class AnsweredWhenStopping:
+    """ASGI middleware: a call that the server gives up, because it was told to stop, is told so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; no exception handler hears of its cancellation."""
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if has_begun or scope["type"] != "http":
+                raise
+            await answer(StoppingError())(scope, receive, send)

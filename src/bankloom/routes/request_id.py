@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import uuid
 from typing import TYPE_CHECKING
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 
 from bankloom.core import logs
-from bankloom.core.errors import StoppingError
-from bankloom.routes import errors
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -42,20 +39,11 @@ class RequestId:
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if _FIT_TO_LOG.fullmatch(given) else uuid.uuid4().hex
 
-        has_begun = False
-
         async def answer(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
         # Never taken off: the request's task ends with it, and the server logs there what broke.
         logs.bind(request_id=request_id)
-        try:
-            await self._app(scope, receive, answer)
-        except asyncio.CancelledError:  # by the server, which was told to stop
-            if has_begun:
-                raise
-            await errors.answer(StoppingError())(scope, receive, answer)
+        await self._app(scope, receive, answer)

@@ -42,8 +42,10 @@ EXPIRY_WARNING = timedelta(days=7)
 """As early as Plaid itself warns of an expiring consent (webhook `PENDING_EXPIRATION`)."""
 
 CONSENT_EXPIRES = "CONSENT_EXPIRES"
-CONSENT_REQUIRED = "ADDITIONAL_CONSENT_REQUIRED"
 """Our reason for an Item whose consent ends soon by what `/item/get` says."""
+
+CONSENT_REQUIRED = "ADDITIONAL_CONSENT_REQUIRED"
+"""Plaid's code, for a product whose missing consent we know of before Plaid has said so."""
 
 _TROUBLED = {ProductState.FAILING, ProductState.NEEDS_YOU, ProductState.CONSENT_NEEDED}
 

@@ -60,7 +60,7 @@ def put_what_link_told(session: Session, item_id: str, result: ItemAddResult) ->
 
 def note_history_asked(session: Session, item_id: str, link_session_id: uuid.UUID | None) -> None:
     """Note how many days of history our link token asked for, if it was ours and for transactions."""
-    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    link = _link_of(session, link_session_id)
     if link and "transactions" in link.products:
         session.get_one(Item, item_id).days_requested = DAYS_REQUESTED
 
@@ -69,7 +69,7 @@ def products_of(
     session: Session, asked: Sequence[str], link_session_id: uuid.UUID | None
 ) -> Sequence[str]:
     """Return what an exchange is for, each once: what was asked, and all of a hosted session's."""
-    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    link = _link_of(session, link_session_id)
     return list(dict.fromkeys([*(link.products if link and link.hosted else ()), *asked]))
 
 
@@ -77,9 +77,14 @@ def add_tag(
     session: Session, item_id: str, product: str, link_session_id: uuid.UUID | None
 ) -> None:
     """Add the product's tag; a product that the session did not ask for still needs consent."""
-    link = session.get(LinkSession, link_session_id) if link_session_id else None
+    link = _link_of(session, link_session_id)
     consented = link is None or product in link.products
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     is_new = ItemProduct.add(session, item_id, product, state, None)
     if is_new and consented:
         request_run.request(session, item_id, "exchange")
+
+
+def _link_of(session: Session, link_session_id: uuid.UUID | None) -> LinkSession | None:
+    """Return the Link session that it came of, where that is known."""
+    return session.get(LinkSession, link_session_id) if link_session_id else None

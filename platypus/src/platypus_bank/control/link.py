@@ -7,7 +7,7 @@ from msgspec import Struct
 from platypus_bank.control.door import Action, Knock
 from platypus_bank.link_sessions import Departure, add, leave
 from platypus_bank.opening import Login
-from platypus_bank.seeds.people import GOOD
+from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 
 ExitStatus = Literal[
     "requires_questions",
@@ -31,7 +31,7 @@ class Complete(Struct, kw_only=True, forbid_unknown_fields=True):
     link_token: str
     institution_id: str = "ins_109508"
     username: str = GOOD
-    password: str = "pass_good"  # noqa: S105 - Plaid's documented test password
+    password: str = GOOD_PASSWORD
     accounts: list[str] | None = None
     finish: bool = True
 

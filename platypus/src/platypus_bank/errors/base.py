@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - each class bears the name of the code it stands for
 """What every error of Plaid's has: type, code, HTTP status and wording (https://plaid.com/docs/errors/)."""
 
 from typing import ClassVar

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - each class bears the name of the code it stands for
 """The request is well formed, but its values fit nothing: INVALID_INPUT (https://plaid.com/docs/errors/invalid-input/)."""
 
 from platypus_bank.errors.base import PlaidError

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - each class bears the name of the code it stands for
 """The Item is in a state that forbids it: ITEM_ERROR, TRANSACTIONS_ERROR (https://plaid.com/docs/errors/item/)."""
 
 from typing import ClassVar
@@ -46,7 +45,6 @@ class NoEligibleAccounts(ItemError):
     """No account of the Item is of a kind that the product is about."""
 
     accounts: ClassVar[str]
-    message = ""
 
     def __init__(self) -> None:
         super().__init__(

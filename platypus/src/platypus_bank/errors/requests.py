@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - each class bears the name of the code it stands for
 """The request itself is wrong: INVALID_REQUEST, and what only the Sandbox refuses."""
 
 from platypus_bank.errors.base import PlaidError

@@ -17,7 +17,7 @@ from platypus_bank.seeds.owners import default_owner
 from platypus_bank.seeds.portfolio import Holding, Portfolio, Security, Trade, option_contract
 
 _KINDS = {"credit card": "credit", "paypal": "credit", "student": "student"}
-_APRS = {"special": "special_apr"}  # the others are called as in CreditCardLiability
+_APR_FIELDS = {"special": "special_apr"}  # the others are called as in CreditCardLiability
 _CREDIT_KEYS = ("last_payment_amount", "minimum_payment_amount", "is_overdue")
 _STUDENT_KEYS = (
     "minimum_payment_amount", "is_overdue", "origination_date", "expected_payoff_date", "guarantor",
@@ -124,10 +124,7 @@ def liability(
     if kind not in {"credit", "student"}:
         return None
     if kind == "credit":
-        aprs = {
-            each: known.get(_APRS.get(each, each))
-            for each in ("balance_transfer_apr", "cash_apr", "purchase_apr", "special")
-        }
+        aprs = {each: known.get(_APR_FIELDS.get(each, each)) for each in debts.APR_TYPES}
         told_of_it = {name: known[name] for name in _CREDIT_KEYS if name in known}
         return debts.card(aprs, owed, today, **told_of_it)
     return debts.student_loan(**_student(known))

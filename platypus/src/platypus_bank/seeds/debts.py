@@ -9,7 +9,7 @@ from msgspec import Struct
 from platypus_bank.exact_json import Number
 
 Kind = Literal["credit", "mortgage", "student"]
-_APRS = ("balance_transfer_apr", "cash_apr", "purchase_apr", "special")
+APR_TYPES = ("balance_transfer_apr", "cash_apr", "purchase_apr", "special")
 _GRACE = timedelta(days=25)  # from a statement to the day its payment is due
 
 
@@ -29,7 +29,7 @@ def card(
     """
     statement = today.replace(day=1)
     fields = {
-        "aprs": [_apr(each, aprs[each]) for each in _APRS if aprs.get(each) is not None],
+        "aprs": [_apr(each, aprs[each]) for each in APR_TYPES if aprs.get(each) is not None],
         "is_overdue": False,
         "last_payment_amount": None,
         "last_payment_date": (statement - timedelta(days=5)).isoformat(),
