@@ -56,6 +56,14 @@ def test_the_same_calls_on_the_same_seed_make_the_same_world(api: Any, bank: Any
     bank.control.reset(1)
 
 
+def test_a_reset_shows_real_time_again(bank: Any) -> None:
+    """A world that went ahead doesn't hand its hours on to the next one."""
+    bank.control.advance(3600)
+    assert bank.control.clock()["offset_seconds"] == 3600
+    bank.control.reset()
+    assert bank.control.clock()["offset_seconds"] == 0
+
+
 def test_one_folder_has_one_process_and_one_seed(tmp_path: Path) -> None:
     with running(tmp_path, seed=3):
         second = serve("--port", "0", "--data-dir", str(tmp_path))

@@ -40,8 +40,8 @@ class World:
             )
         self._attach()
 
-    def _found(self, seed: int | None) -> Charter:
-        charter = Charter(id=CHARTER_ID, seed=1 if seed is None else seed)
+    def _found(self, seed: int | None, client_id: str | None = None) -> Charter:
+        charter = Charter(id=CHARTER_ID, seed=1 if seed is None else seed, client_id=client_id)
         self.store.put(charter)
         return charter
 
@@ -80,11 +80,9 @@ class World:
 
     def reset(self, seed: int | None = None) -> None:
         """Forget everything and begin again; the clock shows real time."""
-        kept, client_id = self.charter.seed if seed is None else seed, self.charter.client_id
+        kept = self.charter.seed if seed is None else seed
         self.store.clear()
-        self.charter = self._found(kept)
-        self.charter.client_id = client_id
-        self.save()
+        self.charter = self._found(kept, self.charter.client_id)
         self._attach()
 
     def close(self) -> None:
