@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+NODE := platypus/tests/node
 ARGS ?=
 # Twice as many as there are cores: for most of its time a test waits for another process.
 TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
@@ -18,7 +19,7 @@ setup: $(VENV)/.dev ## make .venv from the lock files, with the developer tools
 demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced and shown
 	@$(BIN)/bankloom demo $(ARGS)
 
-test: setup ## every test
+test: setup $(NODE)/node_modules ## every test
 	@$(BIN)/pytest -n $(TESTS_AT_ONCE) $(ARGS)
 
 crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank
@@ -49,6 +50,11 @@ lock: ## resolve pyproject.toml anew into the lock files
 
 clean: ## remove what the targets made, data included
 	rm -rf $(VENV) build .data
+
+# Plaid's own JavaScript clients, to test against; without npm their tests are skipped, and say so.
+$(NODE)/node_modules: $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix $(NODE) --no-audit --no-fund --silent; fi
+	@mkdir -p $@ && touch $@
 
 define install
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
