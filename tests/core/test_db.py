@@ -10,7 +10,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from bankloom.core import db
@@ -171,3 +171,12 @@ def test_no_connection_outlives_the_database(embedded_database_url: str, *, late
         database.close()
         assert session.execute(text("SELECT 1")).scalar_one() == 1
     assert connection.closed
+
+
+def test_what_comes_back_while_it_closes_is_closed_too(database: Database) -> None:
+    """Between the last look at a connection and its way into the pool there is time for the end."""
+    with database.engine.connect() as connection:
+        own = connection.connection.driver_connection
+        event.listen(database.engine, "checkin", lambda *_: database.close())
+    assert isinstance(own, psycopg.Connection)
+    assert own.closed

@@ -12,13 +12,14 @@ from platypus_bank.errors import (
     ProductsNotSupported,
     UserPermissionRevoked,
 )
+from platypus_bank.ids import ENVIRONMENT
+from platypus_bank.living import life
 from platypus_bank.records import AccessToken, Item
 from platypus_bank.seeds.institutions import institution
 from platypus_bank.world import World
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ACCESS_TOKEN = re.compile(rf"access-([a-z]+)-{_UUID}")
-ENVIRONMENT = "sandbox"
 _ITEM_ERRORS = {each.code: each for each in (ItemLoginRequired, UserPermissionRevoked)}
 
 
@@ -53,6 +54,7 @@ def healthy_item_of(world: World, access_token: str) -> Item:
     error = error_of(item)
     if error is not None:
         raise error
+    life.settle(world, item)
     return item
 
 
@@ -83,6 +85,8 @@ def start_product(world: World, item: Item, product: str) -> None:
     item.products.append(product)
     if product == "transactions":
         item.transactions_since = world.clock.now()
+    if product == "investments":
+        life.look_at_portfolio(world, item)
     world.store.put(item)
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 from platypus_bank.clock import day_of
 from platypus_bank.ledger import Row
+from platypus_bank.living import life
 from platypus_bank.records import Account, Item, UpdateStatus
 from platypus_bank.world import World
 
@@ -53,9 +54,12 @@ def settle(world: World, item: Item) -> None:
     """
     if item.removed or item.error_code is not None or item.transactions_since is None:
         return
+    life.settle(world, item)
     before = item.last_seq, item.given_out
     item.given_out = max(item.given_out, status(world, item), key=_ORDER.index)
     if item.given_out != "NOT_READY":
+        if before[1] == "NOT_READY":
+            life.stage(world, item)
         world.ledger.give_out(item, *_visible_dates(item), _open_accounts(world, item))
     for row in world.ledger.due(item, world.clock.today().isoformat()):
         post(world, item, row, str(row.posts_on))

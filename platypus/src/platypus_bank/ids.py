@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BYTE_TO_BASE62 = bytes(ord(_BASE62[byte % 62]) for byte in range(256))
+ENVIRONMENT = "sandbox"
 ID_LENGTH = 37
 REQUEST_ID_LENGTH = 15
 
@@ -43,6 +44,10 @@ class Ids:
         """Return the next Plaid-shaped id (item, account, transaction)."""
         return plaid_id(self.seed, self._reserve(1))
 
+    def named(self, *name: str) -> str:
+        """Return the id that bears a name in this world."""
+        return named_id(str(self.seed), *name)
+
     def take_range(self, count: int) -> range:
         """Reserve `count` numbers at once, for `plaid_id` to turn into ids one by one."""
         first = self._reserve(count)
@@ -55,4 +60,4 @@ class Ids:
 
     def token(self, kind: str) -> str:
         """Return the next `<kind>-sandbox-<uuid>` token."""
-        return f"{kind}-sandbox-{self.uuid()}"
+        return f"{kind}-{ENVIRONMENT}-{self.uuid()}"

@@ -127,6 +127,17 @@ class Ledger:
             (*_values(item, transaction), item.last_seq),
         )
 
+    def replace(self, item: Item, transaction: dict[str, Any], *, shown: bool) -> None:
+        """Put a transaction; where it isn't to be shown yet, lay it down for later."""
+        if shown:
+            self.put(item, transaction)
+            return
+        self._sql.execute(
+            "DELETE FROM transactions WHERE item = ? AND transaction_id = ? AND seq IS NULL",
+            (item.number, transaction["transaction_id"]),
+        )
+        self.stage(item, [transaction])
+
     def remove(self, item: Item, transaction_id: str) -> None:
         """Take a transaction away as the Item's next change; one never given out just goes."""
         item.last_seq += 1

@@ -6,16 +6,10 @@ from msgspec import Struct, field
 
 from platypus_bank.access import start_product
 from platypus_bank.errors import NoAccounts, ProductsNotSupported
+from platypus_bank.facets import put_facets
 from platypus_bank.forced_error import ForcedError
-from platypus_bank.records import (
-    DEFAULT_DAYS_REQUESTED,
-    Account,
-    Item,
-    Liability,
-    Owners,
-    Portfolio,
-    PublicToken,
-)
+from platypus_bank.living import life
+from platypus_bank.records import DEFAULT_DAYS_REQUESTED, Account, Item, PublicToken
 from platypus_bank.seeds import blueprint, people
 from platypus_bank.seeds.institutions import Institution, institution
 from platypus_bank.world import World
@@ -72,12 +66,18 @@ def open_item(world: World, login: Login, terms: Terms) -> Item:
     if missing:
         raise ProductsNotSupported(missing)
     item = _new_item(world, login, terms)
-    known = people.log_in(login.username, login.password, world.clock.today(), item.id)
+    known = _log_in(world, item, login)
     _open_accounts(world, item, login, terms, known)
+    life.begin(world, item)
     world.store.put(item)
     for product in terms.started_at(bank):
         start_product(world, item, product)
     return item
+
+
+def _log_in(world: World, item: Item, login: Login) -> list[blueprint.Account]:
+    seeds = people.Seeds(world.charter.seed, item.id)
+    return people.log_in(login.username, login.password, world.clock.today(), seeds)
 
 
 def _new_item(world: World, login: Login, terms: Terms) -> Item:
@@ -105,7 +105,7 @@ def _open_accounts(
     today = world.clock.today()
     for account, source in zip(accounts, shown, strict=True):
         world.store.put(account)
-        _put_facets(world, account, source)
+        put_facets(world, account, source)
         world.ledger.stage(
             item,
             (
@@ -115,27 +115,9 @@ def _open_accounts(
         )
 
 
-def _put_facets(world: World, account: Account, known: blueprint.Account) -> None:
-    """Store what the products beside Transactions tell of an account."""
-    key = {"id": account.id, "owner": account.owner}
-    world.store.put(Owners(**key, owners=known.owners, numbers=known.all_numbers()))
-    if known.liability is not None:
-        body = {"account_id": account.id, **known.liability.fields}
-        world.store.put(Liability(**key, kind=known.liability.kind, body=body))
-    if known.portfolio is not None:
-        world.store.put(
-            Portfolio(
-                **key,
-                holdings=[each.body(account.id) for each in known.portfolio.holdings],
-                trades=[each.body(account.id, world.ids.take()) for each in known.portfolio.trades],
-                securities=[each.body() for each in known.portfolio.securities()],
-            )
-        )
-
-
 def _account(world: World, item: Item, known: blueprint.Account) -> Account:
     account_id = world.ids.take()
-    return Account(id=account_id, owner=item.id, body=known.body(account_id))
+    return Account(id=account_id, owner=item.id, body=known.body(account_id), role=known.role)
 
 
 def passes(filters: dict[str, Any] | None, type_: str, subtype: str | None) -> bool:

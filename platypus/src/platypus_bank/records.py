@@ -47,10 +47,14 @@ class AccessToken(Document, kw_only=True):
 
 
 class Account(Document, kw_only=True):
-    """An account; owned by its Item. `body` is Plaid's AccountBase, given out verbatim."""
+    """An account; owned by its Item. `body` is Plaid's AccountBase, given out verbatim.
+
+    `role` is what it is to a living person.
+    """
 
     body: dict[str, Any]
     open: bool = True
+    role: str | None = None
 
 
 class Owners(Document, kw_only=True):
@@ -91,7 +95,8 @@ class Item(Document, kw_only=True):
     how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
     An extraction of investments that a client did not wait for ends at `investments_due_at`.
     Its login, as old as `login_since` or the Item, breaks in time, or at `breaks_at`; update mode
-    can repair it unless it is not `relinkable`.
+    can repair it unless it is not `relinkable`. A living person's money has moved until
+    `lived_until` (None: it stands still), and moves next at `changes_at`.
     """
 
     number: int
@@ -108,6 +113,8 @@ class Item(Document, kw_only=True):
     given_out: UpdateStatus = "NOT_READY"
     held: UpdateStatus | None = None
     last_update_at: float | None = None
+    lived_until: float | None = None
+    changes_at: float | None = None
     last_seq: int = 0
     cursor_era: int = 0
     told_status: UpdateStatus = "NOT_READY"
@@ -156,5 +163,6 @@ class Charter(Document, kw_only=True):
     client_id: str | None = None
     next_number: int = 1
     offset_seconds: float = 0.0
+    stands_at: float | None = None
     webhooks_held: bool = False
     settings: Settings = field(default_factory=Settings)

@@ -205,16 +205,16 @@ class Control:
         return self.call("POST", "/settings", settings)
 
     def clock(self) -> dict[str, Any]:
-        """Return the world's time: now, today, offset_seconds."""
+        """Return the world's time: now, today, offset_seconds, stands."""
         return self.call("GET", "/clock")
 
     def advance(self, seconds: float) -> dict[str, Any]:
         """Move the world's clock on."""
         return self.call("POST", "/clock/advance", {"seconds": seconds})
 
-    def reset(self, seed: int | None = None) -> None:
-        """Begin a new world."""
-        self.call("POST", "/reset", {"seed": seed})
+    def reset(self, seed: int | None = None, stands_at: str | None = None) -> None:
+        """Begin a new world, whose clock stands at an instant if one is given."""
+        self.call("POST", "/reset", {"seed": seed, "stands_at": stands_at})
 
     def worlds(self) -> list[dict[str, Any]]:
         """Return all worlds of the server: client_id, seed, items."""

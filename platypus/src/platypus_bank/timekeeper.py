@@ -88,6 +88,7 @@ def _changes_by_clock(world: World, item: Item) -> list[float]:
     if item.webhook is not None:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))
+        instants.append(item.changes_at)
         instants.append(None if posting is None else _midnight(posting))
     return [each for each in instants if each is not None]
 

@@ -46,7 +46,7 @@ class World:
         return charter
 
     def _attach(self) -> None:
-        self.clock = Clock(self.charter.offset_seconds)
+        self.clock = Clock(self.charter.offset_seconds, self.charter.stands_at)
         self.ids = Ids(self._key(), self._reserve)
 
     def _key(self) -> int:
@@ -71,6 +71,7 @@ class World:
     def save(self) -> None:
         """Write the charter: seed, counter, clock, settings."""
         self.charter.offset_seconds = self.clock.offset_seconds
+        self.charter.stands_at = self.clock.stands_at
         self.store.put(self.charter)
 
     def reload(self) -> None:
@@ -78,12 +79,14 @@ class World:
         self.charter = self.store.get(Charter, CHARTER_ID) or self.charter
         self._attach()
 
-    def reset(self, seed: int | None = None) -> None:
-        """Forget everything and begin again; the clock shows real time."""
+    def reset(self, seed: int | None = None, stands_at: float | None = None) -> None:
+        """Forget everything and begin again; the clock shows real time, or stands at an instant."""
         kept = self.charter.seed if seed is None else seed
         self.store.clear()
         self.charter = self._found(kept, self.charter.client_id)
+        self.charter.stands_at = stands_at
         self._attach()
+        self.save()
 
     def close(self) -> None:
         """Close the world's file."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import QueuePool
 
 from bankloom.core.address import Address
 from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -44,6 +46,25 @@ _OPTIONS = (
 log = logging.getLogger(__name__)
 
 
+class _Pool(QueuePool):
+    """Closes what comes back once it has `ended`: nobody would ever take it out again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ended = threading.Event()
+
+    def recreate(self) -> _Pool:
+        """Return the pool that takes this one's place when it is disposed of; it ends with it."""
+        successor = cast("_Pool", super().recreate())
+        successor.ended = self.ended
+        return successor
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        if self.ended.is_set():  # looked at after the return: the end may come at any moment
+            self.dispose()
+
+
 class Database:
     """One PostgreSQL database: an engine, its sessions, and the embedded server if it is ours.
 
@@ -62,14 +83,13 @@ class Database:
         self.embedded = embedded
         self.engine = create_engine(
             "postgresql+psycopg://",  # libpq's URLs say more than SQLAlchemy's: we connect ourselves
+            poolclass=_Pool,
             pool_size=POOL_SIZE,
             max_overflow=POOL_OVERFLOW,
             pool_pre_ping=True,
             hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._closed = False
-        event.listen(self.engine, "checkin", self._drop_if_closed)
         event.listen(self.engine, "do_connect", self._connect)
 
     @classmethod
@@ -118,15 +138,10 @@ class Database:
 
         A thread that still has a connection, or asks for one late, has it closed when it is done.
         """
-        self._closed = True
+        cast("_Pool", self.engine.pool).ended.set()
         self.engine.dispose()
         if self.embedded is not None:
             self.embedded.stop()
-
-    def _drop_if_closed(self, _connection: object, record: ConnectionPoolEntry) -> None:
-        """Close a connection that comes back after the end: nobody would ever take it out again."""
-        if self._closed:
-            record.invalidate()
 
     def _connect(
         self,

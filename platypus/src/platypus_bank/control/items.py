@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from platypus_bank import bulk, changes, history, scripts
+from platypus_bank import bulk, changes, hashes, history, scripts
 from platypus_bank.clock import iso
 from platypus_bank.control.door import Action, Knock, RefusedError
 from platypus_bank.records import Account, Item, UpdateStatus
@@ -156,6 +156,11 @@ def ledger(knock: Knock) -> dict[str, Any]:
     }
 
 
+def ledger_hash(knock: Knock) -> dict[str, Any]:
+    """Return what all ledgers come to: the same hash in the same world, whenever and wherever."""
+    return hashes.of_world(knock.service.world)
+
+
 ACTIONS: dict[tuple[str, str], Action] = {
     ("GET", "/items"): list_items,
     ("POST", "/items/{item_id}/changes"): change,
@@ -164,5 +169,6 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/items/{item_id}/bulk"): append_bulk,
     ("POST", "/items/{item_id}/readiness"): hold_readiness,
     ("POST", "/items/{item_id}/forget_cursors"): forget_cursors,
+    ("GET", "/ledger"): ledger_hash,
     ("GET", "/ledger/{item_id}"): ledger,
 }

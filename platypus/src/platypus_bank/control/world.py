@@ -1,5 +1,6 @@
 """/platypus/health, settings, clock, reset, calls: the world as a whole."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -17,9 +18,10 @@ class Advance(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Reset(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The seed of the new world; None keeps the old one's."""
+    """The seed of the new world, None keeps the old one's; and where its clock stands, if it does."""
 
     seed: int | None = None
+    stands_at: datetime | None = None
 
 
 def health(knock: Knock) -> dict[str, Any]:
@@ -50,21 +52,38 @@ def clock(knock: Knock) -> dict[str, Any]:
         "now": iso(time.now()),
         "today": time.today().isoformat(),
         "offset_seconds": time.offset_seconds,
+        "stands": time.stands_at is not None,
     }
 
 
 def advance_clock(knock: Knock) -> dict[str, Any]:
     """Move the world's time on."""
     world = knock.service.world
-    world.clock.offset_seconds += knock.read(Advance).seconds
+    world.clock.advance(knock.read(Advance).seconds)
     world.save()
+    return clock(knock)
+
+
+def stop_clock(knock: Knock) -> dict[str, Any]:
+    """Let the world's time stand still, but for advances."""
+    knock.service.world.clock.stop()
+    knock.service.world.save()
+    return clock(knock)
+
+
+def start_clock(knock: Knock) -> dict[str, Any]:
+    """Let the world's time go on from where it stands."""
+    knock.service.world.clock.go()
+    knock.service.world.save()
     return clock(knock)
 
 
 def reset(knock: Knock) -> dict[str, Any]:
     """Forget everything: Items, tokens, settings, clock, faults, calls, webhooks."""
     service = knock.service
-    service.world.reset(knock.read(Reset).seed)
+    wanted = knock.read(Reset)
+    at = None if wanted.stands_at is None else wanted.stands_at.timestamp()
+    service.world.reset(wanted.seed, at)
     service.timekeeper.look_again()
     service.faults.clear()
     service.calls.clear()
@@ -99,6 +118,8 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("POST", "/settings"): change_settings,
     ("GET", "/clock"): clock,
     ("POST", "/clock/advance"): advance_clock,
+    ("POST", "/clock/stop"): stop_clock,
+    ("POST", "/clock/start"): start_clock,
     ("POST", "/reset"): reset,
     ("GET", "/calls"): calls,
     ("GET", "/calls/rates"): rates,

@@ -41,8 +41,9 @@ class Transaction(Struct, kw_only=True):
 
 
 class Account(Struct, kw_only=True):
-    """One account with what happened on it."""
+    """One account with what happened on it; `role` is what it is to a living person."""
 
+    role: str | None = None
     name: str
     official_name: str | None
     mask: str | None

@@ -5,9 +5,12 @@ https://plaid.com/docs/sandbox/test-credentials/
 
 from datetime import date
 from random import Random
+from typing import NamedTuple
 
 from platypus_bank.errors import InvalidCredentials
 from platypus_bank.forced_error import ForcedError
+from platypus_bank.living.household import accounts as living_accounts
+from platypus_bank.living.person import is_living, person
 from platypus_bank.seeds import custom, dynamic, user_good
 from platypus_bank.seeds.blueprint import Account
 
@@ -19,16 +22,25 @@ _ERROR_PREFIX = "error_"
 _ACCEPTED_PREFIXES = ("mfa_", "{")
 
 
-def log_in(username: str, password: str, today: date, seed: str) -> list[Account]:
-    """Return what a person owns as of `today`; `seed` decides the dynamic user's shopping.
+class Seeds(NamedTuple):
+    """What chance is made from: of the world, for people; of the Item, for the dynamic user."""
+
+    world: int
+    item: str
+
+
+def log_in(username: str, password: str, today: date, seeds: Seeds) -> list[Account]:
+    """Return what a person owns as of `today`.
 
     Raises InvalidCredentials, or ForcedError for the documented `error_<CODE>` passwords.
     """
     if username == CUSTOM:
         return custom.accounts(password, today)
     if username == DYNAMIC and password.strip():
-        return dynamic.accounts(today, Random(seed))  # noqa: S311 - reproducible, not secret
+        return dynamic.accounts(today, Random(seeds.item))  # noqa: S311 - reproducible, not secret
     check_password(username, password)
+    if is_living(username):
+        return living_accounts(person(seeds.world, username), today)
     return user_good.accounts(today)
 
 

@@ -101,8 +101,12 @@ class Holding(Struct, kw_only=True):
 
 
 class Trade(Struct, kw_only=True):
-    """Something that was done; `amount` positive = cash out, `quantity` negative = units out."""
+    """Something that was done; `amount` positive = cash out, `quantity` negative = units out.
 
+    One with a `key` has the same id whenever it is told.
+    """
+
+    key: str = ""
     day: date
     name: str
     type: str

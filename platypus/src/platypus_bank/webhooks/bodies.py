@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from platypus_bank.access import ENVIRONMENT
 from platypus_bank.clock import iso
 from platypus_bank.errors import PlaidError
+from platypus_bank.ids import ENVIRONMENT
 from platypus_bank.records import Item, UpdateStatus
 
 Body = dict[str, Any]

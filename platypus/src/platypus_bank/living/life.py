@@ -1,0 +1,136 @@
+"""A living Item in its world: its money moves on as the clock does."""
+
+from platypus_bank.clock import DAY_SECONDS, day_of
+from platypus_bank.facets import put_liability, put_portfolio
+from platypus_bank.living import days, household, investing, rows
+from platypus_bank.living.bank_days import midnight_after
+from platypus_bank.living.debts import money
+from platypus_bank.living.movements import Movement, State, Step, step
+from platypus_bank.living.news import News, tell
+from platypus_bank.living.person import Person, is_living, person
+from platypus_bank.records import Account, Item
+from platypus_bank.world import World
+
+_RECOMPUTED = {"brokerage", "mortgage", "student"}
+
+
+def begin(world: World, item: Item) -> None:
+    """Start the life of a new Item of a living person; others have none.
+
+    What is pending now takes from what is available already.
+    """
+    if not is_living(item.username):
+        return
+    now = item.lived_until = world.clock.now()
+    accounts = _accounts(world, item)
+    movements = list(days.around(_who(world, item), now, now + DAY_SECONDS))
+    item.changes_at = _next(movements, now)
+    for movement in movements:
+        account, state = accounts.get(movement.account), movement.state(now)
+        if account is not None and state is not None and state.pending:
+            _book(account, movement, state, +1)
+            world.store.put(account)
+
+
+def settle(world: World, item: Item) -> None:
+    """Let an Item's money move until now."""
+    now = world.clock.now()
+    since = item.lived_until
+    if since is None or item.changes_at is None or now < item.changes_at:
+        return
+    who, accounts = _who(world, item), _accounts(world, item)
+    movements = list(days.around(who, since, now + DAY_SECONDS))
+    steps = [found for each in movements if (found := step(each, since, now))]
+    steps.sort(key=lambda each: (each.at, each.movement.key))
+    for each in steps:
+        _take(world, item, accounts, each)
+    for account in {each.movement.account for each in steps} & accounts.keys():
+        world.store.put(accounts[account])
+    item.lived_until, item.changes_at = now, _next(movements, now)
+    if day_of(since) != day_of(now):
+        _new_day(world, item, who, accounts)
+    if steps:
+        item.last_update_at = now
+    world.store.put(item)
+
+
+def _next(movements: list[Movement], now: float) -> float:
+    instants = (at for each in movements for at in each.instants() if at > now)
+    return min([midnight_after(now), *instants])
+
+
+def _take(world: World, item: Item, accounts: dict[str, Account], change: Step) -> None:
+    movement, before, after = change.movement, change.before, change.after
+    account = accounts.get(movement.account)
+    if account is None:
+        return
+    _book(account, movement, before, -1)
+    _book(account, movement, after, +1)
+    if item.given_out == "NOT_READY":
+        return
+    old = None if before is None else rows.row_id(world, item, movement, before)
+    new = None if after is None else rows.body(world, item, account, movement, after)
+    if old is not None and (new is None or new["transaction_id"] != old):
+        world.ledger.remove(item, old)
+    if new is not None and new["date"] <= (item.end_date or new["date"]):
+        world.ledger.replace(item, new, shown=account.open)
+
+
+def _book(account: Account, movement: Movement, state: State | None, sign: int) -> None:
+    """Let a movement count in an account's balances (+1), or no more (-1)."""
+    if state is None or movement.account in _RECOMPUTED:
+        return
+    balances, amount = account.body["balances"], sign * money(movement.amount(state))
+    balances["available"] -= amount
+    if not state.pending:
+        balances["current"] += amount if account.body["type"] == "credit" else -amount
+
+
+def stage(world: World, item: Item) -> None:
+    """Lay down the history of a living Item as it stands, for the Item to give out."""
+    if item.lived_until is None:
+        return
+    who, accounts = _who(world, item), _accounts(world, item)
+    since = item.created_at - item.days_requested * DAY_SECONDS
+    world.ledger.stage(
+        item,
+        (
+            rows.body(world, item, accounts[each.account], each, state)
+            for each in days.around(who, since, item.lived_until)
+            if each.account in accounts and (state := each.state(item.lived_until))
+        ),
+    )
+
+
+def _new_day(world: World, item: Item, who: Person, accounts: dict[str, Account]) -> None:
+    """Bring up to date what follows from the day alone: values, debts, what is due when."""
+    news = News()
+    for source in household.changing(who, world.clock.today()):
+        account = accounts.get(source.role or "")
+        if account is None:
+            continue
+        if source.role in _RECOMPUTED:
+            account.body["balances"]["current"] = source.current
+            world.store.put(account)
+        if source.liability is not None and put_liability(world, account, source.liability):
+            news.debts.append(account.id)
+    if "investments" in item.products:
+        news.holdings, news.trades = look_at_portfolio(world, item)
+    tell(world, item, news)
+
+
+def look_at_portfolio(world: World, item: Item) -> tuple[int, int]:
+    """Bring up to date what a living person holds; returns how many holdings and new trades."""
+    account = _accounts(world, item).get("brokerage")
+    if item.lived_until is None or account is None:
+        return 0, 0
+    held = investing.portfolio(_who(world, item), world.clock.today())
+    return len(held.holdings), put_portfolio(world, account, held)
+
+
+def _who(world: World, item: Item) -> Person:
+    return person(world.charter.seed, item.username)
+
+
+def _accounts(world: World, item: Item) -> dict[str, Account]:
+    return {each.role: each for each in world.store.of(Account, item.id) if each.role}
