@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
+Health = Literal["HEALTHY", "DEGRADED", "DOWN"]
 Seconds = Annotated[float, Meta(ge=0)]
 DEFAULT_DAYS_REQUESTED = 90
 
@@ -73,6 +74,13 @@ class Portfolio(Document, kw_only=True):
     holdings: list[dict[str, Any]]
     trades: list[dict[str, Any]]
     securities: list[dict[str, Any]]
+
+
+class InstitutionStatus(Document, kw_only=True):
+    """How a bank fares, and since when; under its institution_id."""
+
+    status: Health
+    changed_at: float
 
 
 class Script(Document, kw_only=True):

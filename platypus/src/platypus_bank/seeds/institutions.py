@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from platypus_bank.errors import InvalidInstitution
+from platypus_bank.records import Health
 
 _BALANCE_PRODUCTS = ("assets", "auth", "balance", "identity", "signal", "transfer")
 _GB_PRODUCTS = (
@@ -26,7 +27,7 @@ class Institution(Struct, frozen=True):
     oauth: bool = False
     primary_color: str = "#1f6f78"
     routing_numbers: tuple[str, ...] = ()
-    health: str = "HEALTHY"
+    health: Health = "HEALTHY"
 
 
 _INSTITUTIONS = [
