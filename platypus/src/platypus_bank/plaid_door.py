@@ -35,6 +35,7 @@ from platypus_bank.errors import (
 )
 from platypus_bank.exact_json import encode
 from platypus_bank.faults import Fault
+from platypus_bank.published_limits import limits_of
 from platypus_bank.records import AccessToken, PublicToken
 from platypus_bank.requests import read_object, read_request
 from platypus_bank.service import Service
@@ -144,7 +145,7 @@ class Visit(NamedTuple):
         if kind is None or handler is None:
             _log.warning("not emulated: %s", call.path)
             raise elsewhere.refusal(call.path)
-        limits = world.charter.settings.rate_limits or {}
+        limits = limits_of(world.charter.settings.rate_limits)
         now = world.clock.now()
         self.service.rate_limits.admit(limits, call.path, call.item_id, now)
         typed = read_request(kind, fields)

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
 Health = Literal["HEALTHY", "DEGRADED", "DOWN"]
+Preset = Literal["published", "published_production"]
 Seconds = Annotated[float, Meta(ge=0)]
 DEFAULT_DAYS_REQUESTED = 90
 
@@ -154,7 +155,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     redirect_uris: list[str] | None = None
     webhook_timeout_seconds: Seconds = 10.0
     give_up_on_rejecting_receivers: bool = True
-    rate_limits: dict[str, RateLimit] | None = None
+    rate_limits: dict[str, RateLimit] | Preset | None = None
 
 
 class Charter(Document, kw_only=True):
