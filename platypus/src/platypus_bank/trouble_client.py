@@ -57,9 +57,26 @@ class TroubleMaker(Caller):
         path = f"/institutions/{quote(institution_id)}/status"
         return self.call("POST", path, {"status": status})
 
-    def fault(self, path: str, **fault: Any) -> str:
-        """Plant a fault and return its id."""
-        return str(self.call("POST", "/faults", {"path": path, **fault})["fault_id"])
+    def fault(self, path: str | None = None, **fault: Any) -> str:
+        """Plant a fault, by its `name` or by hand, and return its id; a webhook's is a trouble's."""
+        aimed = {} if path is None else {"path": path}
+        return str(self.call("POST", "/faults", {**aimed, **fault})["fault_id"])
+
+    def fault_catalogue(self) -> list[dict[str, Any]]:
+        """Return every fault that has a name: what it does, where, with which parameters."""
+        found: list[dict[str, Any]] = self.call("GET", "/faults/catalogue")["faults"]
+        return found
+
+    def fault_script(self, item_id: str, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+        """Let an Item's next calls meet these steps in order: {calls: n} pass, then a fault, and so on."""
+        path = f"/items/{quote(item_id)}/faults"
+        written: list[dict[str, Any]] = self.call("POST", path, {"steps": list(steps)})["steps"]
+        return written
+
+    def fault_steps(self, item_id: str) -> list[dict[str, Any]]:
+        """Return the steps that an Item's calls have yet to meet."""
+        left: list[dict[str, Any]] = self.call("GET", f"/items/{quote(item_id)}/faults")["steps"]
+        return left
 
     def faults(self) -> list[dict[str, Any]]:
         """Return all faults with `fired` and `held`."""

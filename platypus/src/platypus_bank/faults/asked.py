@@ -74,6 +74,7 @@ class NamedFault(Aim, kw_only=True, forbid_unknown_fields=True):
 
 
 Parameter = Literal["seconds", "page", "count", "forge", "webhook_type", "webhook_code"]
+WHICH_WEBHOOKS: tuple[Parameter, ...] = ("webhook_type", "webhook_code")
 
 
 def covers(pattern: str, path: str) -> bool:
