@@ -65,7 +65,7 @@ def of_items() -> list[CallFault]:
 
 
 def of_institutions() -> list[CallFault]:
-    """Return every institution error of Plaid's; three of them pass by themselves."""
+    """Return every institution error of Plaid's, and its rate limit; some pass by themselves."""
     passing = (
         errors.InstitutionDown,
         errors.InstitutionNotResponding,
@@ -80,5 +80,15 @@ def of_institutions() -> list[CallFault]:
     )
     return [
         *(_refusal(each, retried=True) for each in passing),
+        CallFault(
+            name="institution_rate_limit",
+            does="429 `INSTITUTION_RATE_LIMIT`",
+            spoil=spoiling.refusing(
+                lambda _: errors.RateLimitExceeded("INSTITUTION_RATE_LIMIT", of_item=True)
+            ),
+            paths=DATA,
+            fits=spoiling.about_an_item,
+            retried=True,
+        ),
         *(_refusal(each) for each in lasting),
     ]
