@@ -207,11 +207,10 @@ def test_odd_wishes_are_refused(bank: Any, wish: dict[str, Any], sentence: str) 
     assert refused.value.status == 400
 
 
-def met(api: Any, bank: Any, seed: int, count: int = 40, **fault: Any) -> list[int]:
-    """Begin a world, plant a fault, and return how an Item's calls were answered."""
-    bank.control.reset(seed)
+def met(api: Any, count: int = 40, **fault: Any) -> list[int]:
+    """Plant a fault and return how a new Item's calls were answered."""
     access, _ = api.item("auth")
-    bank.control.fault(ITEM_GET, **fault)
+    api.bank.control.fault(ITEM_GET, **fault)
     return [api.post(ITEM_GET, access_token=access).status for _ in range(count)]
 
 
@@ -222,20 +221,28 @@ def met(api: Any, bank: Any, seed: int, count: int = 40, **fault: Any) -> list[i
         {"error": {"error_type": "API_ERROR", "error_code": "ODD", "status": 500}},
     ],
 )
-def test_chance_is_the_seeds(api: Any, bank: Any, fault: dict[str, Any]) -> None:
+def test_chance_is_the_seeds(api: Any, begin: Any, fault: dict[str, Any]) -> None:
     """The same calls on the same seed meet the same trouble; about as often as asked."""
-    first, again, other = (met(api, bank, seed, chance=0.3, **fault) for seed in (5, 5, 6))
-    assert first == again != other
-    assert 4 <= first.count(500) <= 22
-    assert met(api, bank, 5, 5, chance=0, **fault) == [200] * 5
-    assert met(api, bank, 5, 5, chance=1, after=1, times=2, **fault) == [200, 500, 500, 200, 200]
-    bank.control.reset(1)
+    lives = []
+    for seed in (5, 5, 6):
+        begin(seed)
+        lives.append(met(api, chance=0.3, **fault))
+    assert lives[0] == lives[1] != lives[2]
+    assert 4 <= lives[0].count(500) <= 22
 
 
-def test_chance_falls_alike_whatever_others_do(api: Any, bank: Any) -> None:
+def test_chance_goes_with_after_and_times(api: Any, bank: Any) -> None:
+    wanted = {"name": "internal_server_error", "after": 1, "times": 2}
+    assert met(api, 5, chance=1, **wanted) == [200, 500, 500, 200, 200]
+    bank.control.clear_faults()
+    assert met(api, 5, chance=0, **wanted) == [200] * 5
+
+
+def test_chance_falls_alike_whatever_others_do(api: Any, bank: Any, begin: Any) -> None:
     """An Item's n-th call to a path is spoiled or not, however many calls others make between."""
-    alone = met(api, bank, 5, 20, chance=0.4, name="internal_server_error")
-    bank.control.reset(5)
+    begin(5)
+    alone = met(api, 20, chance=0.4, name="internal_server_error")
+    begin(5)
     (mine, _), (other, _) = api.item("auth"), api.item("auth")
     bank.control.fault("*", chance=0.4, name="internal_server_error")
     together = []
@@ -244,13 +251,10 @@ def test_chance_falls_alike_whatever_others_do(api: Any, bank: Any) -> None:
         api.post("/accounts/get", access_token=mine)
         together.append(api.post(ITEM_GET, access_token=mine).status)
     assert together == alone
-    bank.control.reset(1)
 
 
-def troubled_life(api: Any, bank: Any, ledger: Any, seed: int) -> list[tuple[str, str]]:
+def troubled_life(api: Any, bank: Any, ledger: Any) -> list[tuple[str, str]]:
     """Let a stubborn client follow an Item through everything; return what it met."""
-    bank.control.reset(seed)
-    bank.control.settings(initial_update_seconds=0, historical_update_seconds=0)
     access, item_id = api.item()
     bank.control.fault(name="everything", chance=0.05, seconds=0.01)
     held: dict[str, Any] = {}
@@ -264,14 +268,19 @@ def troubled_life(api: Any, bank: Any, ledger: Any, seed: int) -> list[tuple[str
     return [(each["fault"], each["path"]) for each in bank.control.calls() if each["fault"]]
 
 
-def test_a_stubborn_client_survives_everything(api: Any, bank: Any, ledger: Any) -> None:
+def test_a_stubborn_client_survives_everything(
+    api: Any, bank: Any, ledger: Any, begin: Any
+) -> None:
     """It ends with exactly the ledger, and meets the same trouble again on the same seed."""
-    first, again, other = (troubled_life(api, bank, ledger, seed) for seed in (7, 7, 8))
+    lives = []
+    for seed in (7, 7, 8):
+        begin(seed)
+        lives.append(troubled_life(api, bank, ledger))
+    first, again, other = lives
     assert first == again != other
     assert len({name for name, _ in first}) >= 8
     survived = {name for name, known in CALL_FAULTS.items() if is_survived(known)}
     assert {name for name, _ in first + other} <= survived
-    bank.control.reset(1)
 
 
 def test_everything_is_one_of_each(api: Any, bank: Any) -> None:

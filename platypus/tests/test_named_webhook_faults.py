@@ -4,7 +4,6 @@ import base64
 import json
 from typing import Any
 
-import pytest
 from joserfc import jws
 from joserfc.errors import BadSignatureError
 from joserfc.jwk import ECKey
@@ -116,12 +115,9 @@ def test_an_items_webhooks_only(api: Any, bank: Any, receiver: Any) -> None:
     assert states[other] != "dropped"
 
 
-def troubled_life(
-    api: Any, bank: Any, receiver: Any, ledger: Any, seed: int
-) -> list[tuple[Any, ...]]:
+def troubled_life(api: Any, receiver: Any, ledger: Any) -> list[tuple[Any, ...]]:
     """Follow an Item by its webhooks through all trouble, ask once at the end; return the trouble."""
-    bank.control.reset(seed)
-    bank.control.settings(initial_update_seconds=0, historical_update_seconds=0)
+    bank = api.bank
     access, item_id = api.item(webhook=receiver.url)
     cursor, held = api.pull(access)
     receiver.received.clear()
@@ -144,18 +140,14 @@ def troubled_life(
     ]
 
 
-@pytest.fixture
-def seed_one_afterwards(bank: Any) -> Any:
-    yield
-    bank.control.reset(1)
-
-
-@pytest.mark.usefixtures("seed_one_afterwards")
 def test_a_client_that_also_asks_survives_them_all(
-    api: Any, bank: Any, receiver: Any, ledger: Any
+    api: Any, receiver: Any, ledger: Any, begin: Any
 ) -> None:
     """It holds the ledger in the end, and the same seed brings the same trouble."""
-    lives = [troubled_life(api, bank, receiver, ledger, seed) for seed in (3, 3, 4)]
+    lives = []
+    for seed in (3, 3, 4):
+        begin(seed)
+        lives.append(troubled_life(api, receiver, ledger))
     assert lives[0] == lives[1] != lives[2]
     assert {"bad_signature", "expired_key"} <= {forge for _, forge, _ in lives[0] + lives[2]}
     assert any(reason == "a trouble dropped it" for _, _, reason in lives[0])

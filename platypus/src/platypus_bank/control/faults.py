@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from platypus_bank.control.door import Action, Knock, RefusedError, UnknownError
-from platypus_bank.faults.asked import ANY_PATH, FaultRequest, NamedFault
+from platypus_bank.faults.asked import ANY_PATH, Asked, FaultRequest, NamedFault
 from platypus_bank.faults.catalogue import entries, is_survived
 from platypus_bank.faults.named import CallFault, Named
 from platypus_bank.faults.planted import Fault, Pause, Step
@@ -21,7 +21,8 @@ class FaultScript(Struct, kw_only=True, forbid_unknown_fields=True):
 
 def make(knock: Knock) -> dict[str, Any]:
     """Plant a fault, by its name or by hand; returns the id of it, or of the last of several."""
-    asked = knock.read(NamedFault if "name" in knock.body else FaultRequest)
+    is_named = "name" in knock.body
+    asked: Asked = knock.read(NamedFault) if is_named else knock.read(FaultRequest)
     try:
         ids = plant(knock.service.world, knock.service.faults, asked)
     except (OddWishError, ValueError) as problem:
@@ -88,7 +89,7 @@ def _step(given: dict[str, Any], item_id: str) -> Step:
         if "calls" in given:
             return msgspec.convert(given, Pause)
         if "name" in given:
-            asked: NamedFault | FaultRequest = msgspec.convert(given, NamedFault)
+            asked: Asked = msgspec.convert(given, NamedFault)
         else:
             asked = msgspec.convert({"path": ANY_PATH, **given}, FaultRequest)
     except msgspec.ValidationError as problem:

@@ -73,6 +73,7 @@ class NamedFault(Aim, kw_only=True, forbid_unknown_fields=True):
     webhook_code: str | None = None
 
 
+Asked = FaultRequest | NamedFault
 Parameter = Literal["seconds", "page", "count", "forge", "webhook_type", "webhook_code"]
 WHICH_WEBHOOKS: tuple[Parameter, ...] = ("webhook_type", "webhook_code")
 

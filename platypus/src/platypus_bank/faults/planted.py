@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from platypus_bank.calls import Call
 from platypus_bank.dice import falls
-from platypus_bank.faults.asked import ANY_PATH, FaultRequest, NamedFault, covers
+from platypus_bank.faults.asked import ANY_PATH, Asked, NamedFault, covers
 from platypus_bank.world import World
 
 MAX_FAULTS = 1000
@@ -54,7 +54,7 @@ class Fault(Struct, kw_only=True):
     """
 
     id: str
-    request: FaultRequest | NamedFault
+    request: Asked
     paths: tuple[str, ...]
     spoil: "Spoil"
     fits: "Fits"

@@ -5,7 +5,7 @@ from typing import get_args
 from msgspec.structs import replace
 
 from platypus_bank.faults import spoiling
-from platypus_bank.faults.asked import Aim, FaultRequest, NamedFault, Parameter, covers
+from platypus_bank.faults.asked import Asked, FaultRequest, NamedFault, Parameter, covers
 from platypus_bank.faults.catalogue import (
     CALL_FAULTS,
     EVERYTHING,
@@ -26,9 +26,9 @@ class OddWishError(Exception):
     """No such fault, or not with these parameters; the message says which there are."""
 
 
-def plant(world: World, faults: Faults, asked: Aim) -> list[str]:
+def plant(world: World, faults: Faults, asked: Asked) -> list[str]:
     """Plant what was asked for; returns the ids. Raises OddWishError, ValueError (too many)."""
-    if not isinstance(asked, NamedFault):
+    if isinstance(asked, FaultRequest):
         return _plant_calls(faults, [fault_of(asked)])
     if asked.name == EVERYTHING:
         return _plant_everything(world, faults, asked)
@@ -43,7 +43,7 @@ def plant(world: World, faults: Faults, asked: Aim) -> list[str]:
     return _plant_calls(faults, [fault_of(asked)])
 
 
-def fault_of(asked: Aim) -> Fault:
+def fault_of(asked: Asked) -> Fault:
     """Return a fault of calls, not yet planted; raises OddWishError."""
     if isinstance(asked, FaultRequest):
         return Fault(
@@ -53,10 +53,11 @@ def fault_of(asked: Aim) -> Fault:
             spoil=spoiling.by_hand,
             fits=spoiling.any_call,
         )
-    if not isinstance(asked, NamedFault) or asked.name not in CALL_FAULTS:
-        name = asked.name if isinstance(asked, NamedFault) else ""
-        raise OddWishError(f"no fault of calls is called {name!r}; see /platypus/faults/catalogue")
-    known = CALL_FAULTS[asked.name]
+    known = CALL_FAULTS.get(asked.name)
+    if known is None:
+        raise OddWishError(
+            f"no fault of calls is called {asked.name!r}; see /platypus/faults/catalogue"
+        )
     _check(asked, known.parameters)
     if known.bound and asked.path not in (None, *known.paths):
         raise OddWishError(f"{known.name} is only of {', '.join(known.paths)}")
