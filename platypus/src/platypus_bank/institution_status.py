@@ -1,8 +1,8 @@
 """How the banks fare in this world: healthy, degraded or down, as their seed or a test says."""
 
 from platypus_bank.errors import InstitutionDown
-from platypus_bank.records import Health, InstitutionStatus, Item
-from platypus_bank.seeds.institutions import institution
+from platypus_bank.records import InstitutionStatus, Item
+from platypus_bank.seeds.institutions import Health, institution
 from platypus_bank.world import World
 
 SEEDED_AT = 1_704_067_200.0  # 2024-01-01: before any world began

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank.seeds.institutions import Health
+
 UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
-Health = Literal["HEALTHY", "DEGRADED", "DOWN"]
 Preset = Literal["published", "published_production"]
 Seconds = Annotated[float, Meta(ge=0)]
 DEFAULT_DAYS_REQUESTED = 90

@@ -7,8 +7,8 @@ from msgspec import Struct
 from platypus_bank.clock import iso
 from platypus_bank.control.door import Action, Knock
 from platypus_bank.institution_status import change_status, status_of
-from platypus_bank.records import Health, InstitutionStatus
-from platypus_bank.seeds.institutions import BY_ID
+from platypus_bank.records import InstitutionStatus
+from platypus_bank.seeds.institutions import BY_ID, Health
 
 
 class Status(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -1,10 +1,12 @@
 """The Sandbox's own institutions (https://plaid.com/docs/sandbox/institutions/)."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from platypus_bank.errors import InvalidInstitution
-from platypus_bank.records import Health
 
+Health = Literal["HEALTHY", "DEGRADED", "DOWN"]
 _BALANCE_PRODUCTS = ("assets", "auth", "balance", "identity", "signal", "transfer")
 _GB_PRODUCTS = (
     "assets", "auth", "balance", "identity", "payment_initiation", "standing_orders",
