@@ -29,6 +29,18 @@ def bank(process: Running) -> Running:
 
 
 @pytest.fixture
+def begin(bank: Running) -> Iterator[Callable[[int], None]]:
+    """Begin a world on a seed of the test's choice; other tests get the usual one again."""
+
+    def anew(seed: int) -> None:
+        bank.control.reset(seed)
+        bank.control.settings(initial_update_seconds=0, historical_update_seconds=0)
+
+    yield anew
+    anew(1)
+
+
+@pytest.fixture
 def api(bank: Running) -> Plaid:
     return Plaid(bank)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from platypus_bank.access import LASTING_ERRORS
 from platypus_bank.testing import ControlError
 
 LOGIN_REQUIRED = (400, "ITEM_ERROR", "ITEM_LOGIN_REQUIRED")
@@ -59,6 +60,25 @@ def test_a_reason_is_shown(api: Any, item: Any, bank: Any, receiver: Any) -> Non
     bank.control.break_login(item_id, "OAUTH_INVALID_TOKEN")
     assert receiver.wait(1)[0].json["error"]["error_code_reason"] == "OAUTH_INVALID_TOKEN"
     assert shown(api, access)["error"]["error_code_reason"] == "OAUTH_INVALID_TOKEN"
+
+
+@pytest.mark.parametrize("code", sorted(LASTING_ERRORS.keys() - {"USER_PERMISSION_REVOKED"}))
+def test_every_lasting_error(api: Any, item: Any, bank: Any, receiver: Any, code: str) -> None:
+    """It is told, shown and answered until update mode repairs it."""
+    access, item_id = item
+    bank.control.break_login(item_id, error_code=code)
+    assert receiver.wait(1)[0].json["error"]["error_code"] == code
+    assert shown(api, access)["error"]["error_code"] == code
+    assert api.sync(access).error == (400, "ITEM_ERROR", code)
+    bank.control.complete_link(update_mode(api, access)["link_token"])
+    assert api.sync(access).status == 200
+
+
+@pytest.mark.parametrize("code", ["USER_PERMISSION_REVOKED", "PRODUCT_NOT_READY", "ODD", ""])
+def test_other_errors_do_not_last(api: Any, bank: Any, code: str) -> None:
+    _, item_id = api.item()
+    with pytest.raises(ControlError, match="no error that lasts"):
+        bank.control.break_login(item_id, error_code=code)
 
 
 def test_a_repair_elsewhere_is_told(

@@ -73,7 +73,45 @@ def test_items_have_limits_of_their_own(api: Any, bank: Any) -> None:
     assert api.post("/accounts/get", access_token=mine).status == 200
 
 
-@pytest.mark.parametrize("limits", [{ITEM_GET: {"item": -1}}, {ITEM_GET: {"minute": 1}}, []])
+@pytest.mark.parametrize(
+    ("preset", "most", "path_and_code"),
+    [
+        ("published", 40, (ITEM_GET, "ITEM_GET_LIMIT")),
+        ("published", 25, ("/accounts/balance/get", "BALANCE_LIMIT")),
+        ("published", 10, ("/liabilities/get", "LIABILITIES_GET_LIMIT")),
+        ("published_production", 15, (ITEM_GET, "ITEM_GET_LIMIT")),
+        ("published_production", 5, ("/accounts/balance/get", "BALANCE_LIMIT")),
+        ("published_production", 2, ("/transactions/refresh", "TRANSACTIONS_REFRESH_LIMIT")),
+        ("published_production", 1, ("/investments/refresh", "INVESTMENTS_REFRESH_LIMIT")),
+    ],
+)
+def test_published_limits(
+    api: Any, bank: Any, preset: str, most: int, path_and_code: tuple[str, str]
+) -> None:
+    """An Item's, of Plaid's own tables for the Sandbox and for Production."""
+    (mine, _), (other, _) = (
+        api.item("transactions", "investments", "liabilities") for _ in range(2)
+    )
+    path, code = path_and_code
+    shown = bank.control.settings(rate_limits=preset)
+    assert shown["rate_limits"] == preset
+    answers = [api.post(path, access_token=mine) for _ in range(most + 1)]
+    assert [each.status for each in answers] == [200] * most + [429]
+    assert answers[-1]["error_code"] == code
+    assert api.post(path, access_token=other).status == 200
+
+
+def test_a_published_limit_of_the_client(api: Any, bank: Any) -> None:
+    bank.control.settings(rate_limits="published")
+    asked = {"count": 1, "offset": 0, "country_codes": ["US"]}
+    answers = [api.post("/institutions/get", **asked) for _ in range(11)]
+    assert [each.status for each in answers] == [200] * 10 + [429]
+    assert answers[-1]["error_code"] == "INSTITUTIONS_GET_LIMIT"
+
+
+@pytest.mark.parametrize(
+    "limits", ["secret", {ITEM_GET: {"item": -1}}, {ITEM_GET: {"minute": 1}}, []]
+)
 def test_odd_limits_are_refused(bank: Any, limits: Any) -> None:
     with pytest.raises(ControlError):
         bank.control.settings(rate_limits=limits)

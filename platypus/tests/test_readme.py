@@ -6,11 +6,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from platypus_bank.control import _ACTIONS
+from platypus_bank.faults.catalogue import entries, is_survived
+from platypus_bank.faults.named import CallFault, Named, WebhookFault
+from platypus_bank.faults.of_items import DATA
 from platypus_bank.plaid_door import ENDPOINTS
 from platypus_bank.testing import Control
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+FAULTS = README.split("| name | what happens |")[1].split("\n\n")[0].splitlines()[2:]
 
 
 def test_the_shell_example_works(bank: Any) -> None:
@@ -34,6 +40,26 @@ def test_every_endpoint_and_control_path_is_documented() -> None:
     for _, path in _ACTIONS:
         shown = "/platypus" + re.sub(r"{\w+}", "{id}", path)
         assert shown in README, shown
+
+
+@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
+def test_every_named_fault_is_documented(entry: Named) -> None:
+    """In a row of its own, in the catalogue's words; refusals of an Item's data share one."""
+    [row] = [line for line in FAULTS if f"`{entry.name}`" in line.split(" | ")[0]]
+    assert row.endswith(f" | {'yes' if is_survived(entry) else 'no'} |")
+    if isinstance(entry, CallFault) and entry.paths == DATA:
+        assert entry.does.startswith(row.split(" | ")[1][:3])
+        assert " | an Item's data | " in row
+        return
+    where = "webhooks" if isinstance(entry, WebhookFault) else "the world"
+    if isinstance(entry, CallFault):
+        where = ", ".join(f"`{path}`" for path in entry.paths).replace("`*`", "any call")
+    assert row.startswith(f"| `{entry.name}` | {entry.does} | {where} |")
+
+
+def test_the_readme_names_no_fault_that_is_not_there() -> None:
+    named = {name for row in FAULTS for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    assert named == {entry.name for entry in entries()}
 
 
 def test_every_setting_is_documented(bank: Any) -> None:

@@ -4,15 +4,29 @@ import re
 
 from platypus_bank.clock import iso
 from platypus_bank.errors import (
+    AccessNotGranted,
     AdditionalConsentRequired,
+    InsufficientCredentials,
     InvalidAccessToken,
+    InvalidCredentials,
+    InvalidMfa,
+    InvalidSendMethod,
+    InvalidUpdatedUsername,
+    ItemLocked,
     ItemLoginRequired,
     ItemNotFound,
+    ItemNotSupported,
+    ManualVerificationRequired,
+    MfaNotSupported,
+    NoAccounts,
+    PasswordResetRequired,
     PlaidError,
     ProductsNotSupported,
     UserPermissionRevoked,
+    UserSetupRequired,
 )
 from platypus_bank.ids import ENVIRONMENT
+from platypus_bank.institution_status import check_up
 from platypus_bank.living import life
 from platypus_bank.records import AccessToken, Item
 from platypus_bank.seeds.institutions import institution
@@ -20,7 +34,26 @@ from platypus_bank.world import World
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ACCESS_TOKEN = re.compile(rf"access-([a-z]+)-{_UUID}")
-_ITEM_ERRORS = {each.code: each for each in (ItemLoginRequired, UserPermissionRevoked)}
+LASTING_ERRORS: dict[str, type[PlaidError]] = {
+    each.code: each
+    for each in (
+        AccessNotGranted,
+        InsufficientCredentials,
+        InvalidCredentials,
+        InvalidMfa,
+        InvalidSendMethod,
+        InvalidUpdatedUsername,
+        ItemLocked,
+        ItemLoginRequired,
+        ItemNotSupported,
+        ManualVerificationRequired,
+        MfaNotSupported,
+        NoAccounts,
+        PasswordResetRequired,
+        UserPermissionRevoked,
+        UserSetupRequired,
+    )
+}
 
 
 def item_of(world: World, access_token: str) -> Item:
@@ -49,18 +82,19 @@ def item_of(world: World, access_token: str) -> Item:
 
 
 def healthy_item_of(world: World, access_token: str) -> Item:
-    """Return the Item of an access token; raises its error when it is in one."""
+    """Return the Item of an access token; raises its error when it is in one, or InstitutionDown."""
     item = item_of(world, access_token)
     error = error_of(item)
     if error is not None:
         raise error
+    check_up(world, item.institution_id)
     life.settle(world, item)
     return item
 
 
 def error_of(item: Item) -> PlaidError | None:
-    """Return the error the Item is in: ItemLoginRequired, UserPermissionRevoked, or None."""
-    return None if item.error_code is None else _ITEM_ERRORS[item.error_code]()
+    """Return the error the Item is in, one of LASTING_ERRORS, or None."""
+    return None if item.error_code is None else LASTING_ERRORS[item.error_code]()
 
 
 def item_with(world: World, access_token: str, product: str) -> Item:

@@ -13,7 +13,8 @@ MAX_CALLS = 10_000
 class Call(Struct, kw_only=True):
     """One call to a Plaid path; `status` None means no answer was given (yet).
 
-    `time` is the world's; `monotonic_seconds` is for measuring, whatever the world's clock does.
+    `fault` is the name of what spoiled it, if it has one. `time` is the world's;
+    `monotonic_seconds` is for measuring, whatever the world's clock does.
     """
 
     path: str
@@ -25,6 +26,7 @@ class Call(Struct, kw_only=True):
     cursor: str | None = None
     count: int | None = None
     fault_id: str | None = None
+    fault: str | None = None
     monotonic_seconds: float = field(default_factory=monotonic)
 
     @staticmethod

@@ -66,6 +66,15 @@ def read(text: str, item: Item, account_id: str, seed: int) -> Cursor:
     return cursor
 
 
+def peek(text: str | None) -> Cursor | None:
+    """Return what a cursor says, whosesoever it is; None where it is none of ours."""
+    try:
+        raw = base64.b64decode(text or "", validate=True)
+        return msgspec.msgpack.decode(raw[_SIGNATURE_BYTES:], type=Cursor)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return None
+
+
 def _not_associated() -> InvalidField:
     return InvalidField("cursor not associated with access_token")
 

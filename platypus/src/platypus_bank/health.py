@@ -25,9 +25,11 @@ def login_ends_at(world: World, item: Item) -> float | None:
     return min((each for each in ends if each is not None), default=None)
 
 
-def break_login(world: World, item: Item, reason: str | None = None) -> None:
-    """Let the login fail: data endpoints answer ItemLoginRequired until it is repaired."""
-    _fail(world, item, ItemLoginRequired.code, reason)
+def break_login(
+    world: World, item: Item, reason: str | None = None, code: str = ItemLoginRequired.code
+) -> None:
+    """Let the login fail: data endpoints answer that error until it is repaired."""
+    _fail(world, item, code, reason)
     fire(world, item, item_webhook(item, "ERROR", error=_told_error(item)))
 
 

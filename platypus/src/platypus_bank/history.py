@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import get_args
 
 from platypus_bank.clock import day_of
+from platypus_bank.institution_status import is_reachable
 from platypus_bank.ledger import Row
 from platypus_bank.living import life
 from platypus_bank.records import Account, Item, UpdateStatus
@@ -50,11 +51,13 @@ def next_status_at(world: World, item: Item) -> float | None:
 def settle(world: World, item: Item) -> None:
     """Bring an Item up to the clock: history that has come in, pendings that have posted.
 
-    Plaid reaches no bank for an Item that is removed or in error.
+    Plaid reaches no bank for an Item that is removed or in error, nor one that is down.
     """
-    if item.removed or item.error_code is not None or item.transactions_since is None:
+    if not is_reachable(world, item):
         return
     life.settle(world, item)
+    if item.transactions_since is None:
+        return
     before = item.last_seq, item.given_out
     item.given_out = max(item.given_out, status(world, item), key=_ORDER.index)
     if item.given_out != "NOT_READY":

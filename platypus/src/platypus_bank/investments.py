@@ -4,6 +4,7 @@ https://plaid.com/docs/api/products/investments/#investmentstransactionsget, `as
 """
 
 from platypus_bank.errors import ProductNotReady
+from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item, Portfolio
 from platypus_bank.webhooks import outbox
 from platypus_bank.webhooks.bodies import webhook
@@ -32,7 +33,7 @@ def wait_for_extraction(world: World, item: Item, *, in_background: bool) -> Non
 def settle(world: World, item: Item) -> None:
     """End an extraction whose time has come, and tell of it."""
     due_at = item.investments_due_at
-    if due_at is None or due_at > world.clock.now() or item.removed or item.error_code is not None:
+    if due_at is None or due_at > world.clock.now() or not is_reachable(world, item):
         return
     item.investments_ready, item.investments_due_at = True, None
     world.store.put(item)

@@ -9,6 +9,7 @@ from platypus_bank.endpoints.link import is_hosted, is_multi_item, live_link_tok
 from platypus_bank.errors import ItemNotFound
 from platypus_bank.forced_error import ForcedError
 from platypus_bank.health import mend
+from platypus_bank.institution_status import check_up
 from platypus_bank.opening import (
     Login,
     Terms,
@@ -134,6 +135,7 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
     item = world.store.get(Item, token.owner)
     if item is None or item.removed:
         raise ItemNotFound
+    check_up(world, item.institution_id)
     check_password(login.username, login.password)
     mend(world, item)
     supported = set(institution(item.institution_id).products)

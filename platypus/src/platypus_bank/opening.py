@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from platypus_bank.access import start_product
 from platypus_bank.errors import NoAccounts, ProductsNotSupported
 from platypus_bank.facets import put_facets
-from platypus_bank.forced_error import ForcedError
+from platypus_bank.institution_status import check_up
 from platypus_bank.living import life
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED, Account, Item, PublicToken
 from platypus_bank.seeds import blueprint, people
@@ -57,11 +57,11 @@ class Terms(Struct, kw_only=True):
 def open_item(world: World, login: Login, terms: Terms) -> Item:
     """Make a new Item; two Items of one login share nothing.
 
-    Raises InvalidInstitution, ProductsNotSupported, InvalidCredentials, ForcedError, NoAccounts.
+    Raises InvalidInstitution, InstitutionDown, ProductsNotSupported, InvalidCredentials,
+    ForcedError, NoAccounts.
     """
     bank = institution(login.institution_id)
-    if bank.health == "DOWN":
-        raise ForcedError("INSTITUTION_DOWN")
+    check_up(world, bank.institution_id)
     missing = sorted(set(terms.products) - set(bank.products))
     if missing:
         raise ProductsNotSupported(missing)

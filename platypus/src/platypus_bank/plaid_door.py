@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -34,7 +35,8 @@ from platypus_bank.errors import (
     PlaidError,
 )
 from platypus_bank.exact_json import encode
-from platypus_bank.faults import Fault
+from platypus_bank.faults.planted import StoppingError
+from platypus_bank.published_limits import limits_of
 from platypus_bank.records import AccessToken, PublicToken
 from platypus_bank.requests import read_object, read_request
 from platypus_bank.service import Service
@@ -75,12 +77,14 @@ class Door:
         service = self._worlds.of(client_id) if client_id else self._worlds.any()
         call = _note(service, request.url.path, fields)
         visit = Visit(service, request, body, call)
-        fault = service.faults.take(call.path, call.item_id)
+        fault = service.faults.take(visit)
         if fault is None:
             return visit.answer()
-        call.fault_id = fault.id
-        await fault.wait()
-        return _hang_up(request) if service.faults.closing else visit.spoil(fault)
+        call.fault_id, call.fault = fault.id, fault.name
+        try:
+            return await fault.spoil(visit, fault)
+        except StoppingError:
+            return visit.hang_up()
 
 
 def _note(service: Service, path: str, fields: dict[str, Any]) -> Call:
@@ -103,21 +107,24 @@ class Visit(NamedTuple):
     body: bytes
     call: Call
 
-    def spoil(self, fault: Fault) -> Response:
-        """Answer as the fault says."""
-        wanted, call = fault.request, self.call
-        if wanted.drop or wanted.drop_after_effect:
-            if wanted.drop_after_effect:
-                self.answer()
-                call.status = None
-            return _hang_up(self.request)
-        if wanted.error is not None:
-            call.error_code = wanted.error.error_code
-            return _respond(call, wanted.error.status, wanted.error.body())
-        if wanted.body is not None:
-            call.status = 200
-            return Response(wanted.body, media_type="application/json")
-        return self.answer()
+    @property
+    def world(self) -> World:
+        """The world of the client that calls."""
+        return self.service.world
+
+    def commit(self) -> AbstractContextManager[None]:
+        """Make everything inside one change of the world."""
+        return self.service.commit()
+
+    def hang_up(self) -> Response:
+        """Close the connection without an answer."""
+        self.request.scope["extensions"][DROP_EXTENSION]["abort"]()
+        return Response()
+
+    def refuse(self, status: int, body: dict[str, object]) -> Response:
+        """Answer with an error in Plaid's shape; nothing happens."""
+        self.call.error_code = str(body["error_code"])
+        return _respond(self.call, status, body)
 
     def answer(self) -> Response:
         """Answer as Plaid would."""
@@ -125,9 +132,7 @@ class Visit(NamedTuple):
         try:
             return _respond(call, 200, self._found())
         except PlaidError as refusal:
-            answer = refusal.body()
-            call.error_code = str(answer["error_code"])
-            return _respond(call, refusal.status, answer)
+            return self.refuse(refusal.status, refusal.body())
         except Exception:  # noqa: BLE001 - the last wall: whatever breaks is a 500, logged
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
             return _respond(call, InternalServerError.status, InternalServerError().body())
@@ -144,7 +149,7 @@ class Visit(NamedTuple):
         if kind is None or handler is None:
             _log.warning("not emulated: %s", call.path)
             raise elsewhere.refusal(call.path)
-        limits = world.charter.settings.rate_limits or {}
+        limits = limits_of(world.charter.settings.rate_limits)
         now = world.clock.now()
         self.service.rate_limits.admit(limits, call.path, call.item_id, now)
         typed = read_request(kind, fields)
@@ -162,11 +167,6 @@ class Visit(NamedTuple):
         if refusal is not None:
             raise refusal
         return answer
-
-
-def _hang_up(request: Request) -> Response:
-    request.scope["extensions"][DROP_EXTENSION]["abort"]()
-    return Response()
 
 
 def _authenticate(request: Request, fields: dict[str, Any]) -> None:

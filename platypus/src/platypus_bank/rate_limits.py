@@ -43,7 +43,7 @@ class RateLimits:
         )
         for scope, most in scopes:
             if most is not None and self._recent(path, scope, now) >= most:
-                raise RateLimitExceeded(_code(path, scope), of_item=scope is not None)
+                raise exceeded(path, of_item=scope is not None)
         for scope, _ in scopes:
             self._admitted[path, scope].append(now)
 
@@ -58,7 +58,9 @@ class RateLimits:
         self._admitted.clear()
 
 
-def _code(path: str, scope: str | None) -> str:
+def exceeded(path: str, *, of_item: bool) -> RateLimitExceeded:
+    """Return the refusal, under the endpoint's documented code or, where there is none, our own."""
+    code = _CODES.get(path, path.strip("/").replace("/", "_").upper() + "_LIMIT")
     if path == _BALANCE:
-        return "ACCOUNTS_BALANCE_GET_LIMIT" if scope is None else "BALANCE_LIMIT"
-    return _CODES.get(path, path.strip("/").replace("/", "_").upper() + "_LIMIT")
+        code = "BALANCE_LIMIT" if of_item else "ACCOUNTS_BALANCE_GET_LIMIT"
+    return RateLimitExceeded(code, of_item=of_item)

@@ -4,7 +4,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank.seeds.institutions import Health
+
 UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
+Preset = Literal["published", "published_production"]
 Seconds = Annotated[float, Meta(ge=0)]
 DEFAULT_DAYS_REQUESTED = 90
 
@@ -77,6 +80,13 @@ class Portfolio(Document, kw_only=True):
     holdings: list[dict[str, Any]]
     trades: list[dict[str, Any]]
     securities: list[dict[str, Any]]
+
+
+class InstitutionStatus(Document, kw_only=True):
+    """How a bank fares, and since when; under its institution_id."""
+
+    status: Health
+    changed_at: float
 
 
 class Script(Document, kw_only=True):
@@ -153,7 +163,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     redirect_uris: list[str] | None = None
     webhook_timeout_seconds: Seconds = 10.0
     give_up_on_rejecting_receivers: bool = True
-    rate_limits: dict[str, RateLimit] | None = None
+    rate_limits: dict[str, RateLimit] | Preset | None = None
 
 
 class Charter(Document, kw_only=True):

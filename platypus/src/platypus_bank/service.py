@@ -4,7 +4,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 from platypus_bank.calls import Calls
-from platypus_bank.faults import Faults
+from platypus_bank.faults.planted import Faults
 from platypus_bank.rate_limits import RateLimits
 from platypus_bank.timekeeper import Timekeeper
 from platypus_bank.webhooks.sender import Sender

@@ -1,7 +1,5 @@
 """For tests of other programs: a real `platypus serve` process, and a client for its controls."""
 
-import http.client
-import json
 import os
 import signal
 import subprocess
@@ -13,38 +11,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from platypus_bank.trouble_client import ControlError, TroubleMaker
+
+__all__ = ["Control", "ControlError", "Running", "running"]
+
 _START_SECONDS = 20
 _ANNOUNCEMENT = "Platypus is listening on "
 
 
-class ControlError(Exception):
-    """The control API refused; `status` and `body` are its answer."""
-
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
-        super().__init__(f"{status}: {body}")
-        self.status = status
-        self.body = body
-
-
-class Control:
+class Control(TroubleMaker):
     """A thin client of /platypus: one method a path, dicts in and out, ControlError on 4xx."""
-
-    def __init__(self, url: str, client_id: str | None = None) -> None:
-        self._netloc = urlsplit(url).netloc
-        self._headers = {} if client_id is None else {"PLAID-CLIENT-ID": client_id}
-
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Call `/platypus{path}` and return its JSON."""
-        connection = http.client.HTTPConnection(self._netloc, timeout=600)
-        try:
-            connection.request(method, f"/platypus{path}", json.dumps(body or {}), self._headers)
-            answer = connection.getresponse()
-            fields: dict[str, Any] = json.loads(answer.read())
-        finally:
-            connection.close()
-        if answer.status != http.client.OK:
-            raise ControlError(answer.status, fields)
-        return fields
 
     def complete_link(self, link_token: str, **choices: Any) -> dict[str, Any]:
         """Go through Link: institution_id, username, password, accounts, finish."""
@@ -81,14 +57,6 @@ class Control:
     def forget_cursors(self, item_id: str) -> None:
         """Make all cursors of the Item foreign to it."""
         self.call("POST", f"/items/{quote(item_id)}/forget_cursors")
-
-    def break_login(self, item_id: str, reason: str | None = None) -> dict[str, Any]:
-        """Let the login fail."""
-        return self.call("POST", f"/items/{quote(item_id)}/break", {"reason": reason})
-
-    def repair(self, item_id: str) -> dict[str, Any]:
-        """Repair the login outside update mode."""
-        return self.call("POST", f"/items/{quote(item_id)}/repair")
 
     def revoke(self, item_id: str, **what: Any) -> dict[str, Any]:
         """Revoke the person's permission: account_id, update_mode."""
@@ -134,23 +102,6 @@ class Control:
         """Empty the log of calls."""
         self.call("DELETE", "/calls")
 
-    def fault(self, path: str, **fault: Any) -> str:
-        """Plant a fault and return its id."""
-        return str(self.call("POST", "/faults", {"path": path, **fault})["fault_id"])
-
-    def faults(self) -> list[dict[str, Any]]:
-        """Return all faults with `fired` and `held`."""
-        found: list[dict[str, Any]] = self.call("GET", "/faults")["faults"]
-        return found
-
-    def release(self, fault_id: str) -> int:
-        """Let held calls go; returns how many."""
-        return int(self.call("POST", f"/faults/{quote(fault_id)}/release")["released"])
-
-    def clear_faults(self) -> None:
-        """Take all faults away."""
-        self.call("DELETE", "/faults")
-
     def webhooks(self, item_id: str | None = None, count: int = 1000) -> list[dict[str, Any]]:
         """Return the last deliveries of webhooks, newest last."""
         query = {"item_id": item_id, "count": count}
@@ -185,20 +136,6 @@ class Control:
         """Return the public halves of all signing keys, newest last."""
         found: list[dict[str, Any]] = self.call("GET", "/webhooks/keys")["keys"]
         return found
-
-    def trouble(self, match: dict[str, str] | None = None, **trouble: Any) -> str:
-        """Ask for trouble on the way of webhooks and return its id."""
-        body = {"match": match or {}, **trouble}
-        return str(self.call("POST", "/webhooks/trouble", body)["trouble_id"])
-
-    def troubles(self) -> list[dict[str, Any]]:
-        """Return all trouble with `fired` and `held`."""
-        found: list[dict[str, Any]] = self.call("GET", "/webhooks/trouble")["trouble"]
-        return found
-
-    def clear_trouble(self) -> None:
-        """End all trouble; what it holds is sent."""
-        self.call("DELETE", "/webhooks/trouble")
 
     def settings(self, **settings: Any) -> dict[str, Any]:
         """Change settings and return all of them."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from platypus_bank import health, history, investments
+from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item
 from platypus_bank.webhooks import news
 from platypus_bank.world import World
@@ -77,12 +78,11 @@ class Timekeeper:
 
 def _login_is_over(world: World, item: Item) -> bool:
     ends_at = health.login_ends_at(world, item)
-    is_well = not item.removed and item.error_code is None
-    return is_well and ends_at is not None and ends_at <= world.clock.now()
+    return is_reachable(world, item) and ends_at is not None and ends_at <= world.clock.now()
 
 
 def _changes_by_clock(world: World, item: Item) -> list[float]:
-    if item.removed or item.error_code is not None:
+    if not is_reachable(world, item):
         return []
     instants = [health.login_ends_at(world, item), item.investments_due_at]
     if item.webhook is not None:

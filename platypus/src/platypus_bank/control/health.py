@@ -5,17 +5,21 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from platypus_bank import health
+from platypus_bank.access import LASTING_ERRORS
 from platypus_bank.control.door import Action, Knock, RefusedError
 from platypus_bank.control.items import blank_account, shown
+from platypus_bank.errors import ItemLoginRequired, UserPermissionRevoked
 from platypus_bank.records import Account
 
 NOTICE_SECONDS = 7 * 86_400  # Plaid tells of an end a week ahead
+_BREAKING = sorted(LASTING_ERRORS.keys() - {UserPermissionRevoked.code})  # that is `revoke`
 Ahead = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
 
 
 class Break(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Why, where Plaid would say it (OAuth banks)."""
+    """With which lasting error, and why, where Plaid would say it (OAuth banks)."""
 
+    error_code: str = ItemLoginRequired.code
     reason: Literal["OAUTH_INVALID_TOKEN", "OAUTH_CONSENT_EXPIRED", "OAUTH_USER_REVOKED"] | None = (
         None
     )
@@ -50,9 +54,11 @@ class NewAccount(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def break_login(knock: Knock) -> dict[str, Any]:
-    """Break the login: ITEM_LOGIN_REQUIRED, and ITEM/ERROR."""
-    world, item = knock.service.world, knock.item()
-    health.break_login(world, item, knock.read(Break).reason)
+    """Break the login: ITEM_LOGIN_REQUIRED or another lasting error, and ITEM/ERROR."""
+    world, item, wanted = knock.service.world, knock.item(), knock.read(Break)
+    if wanted.error_code not in _BREAKING:
+        raise RefusedError(f"no error that lasts; there are {', '.join(_BREAKING)}")
+    health.break_login(world, item, wanted.reason, wanted.error_code)
     return shown(world, item)
 
 

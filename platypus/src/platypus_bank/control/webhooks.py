@@ -130,7 +130,13 @@ def _troubles(knock: Knock) -> list[trouble.Trouble]:
 
 def _shown_trouble(known: trouble.Trouble) -> dict[str, Any]:
     asked: dict[str, Any] = msgspec.to_builtins(known.request)
-    return {"trouble_id": known.id, **asked, "fired": known.fired, "held": known.held}
+    return {
+        "trouble_id": known.id,
+        "name": known.name,
+        **asked,
+        "fired": known.fired,
+        "held": known.held,
+    }
 
 
 def end_trouble(knock: Knock) -> dict[str, Any]:

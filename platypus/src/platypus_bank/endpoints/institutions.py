@@ -4,8 +4,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidInstitution
+from platypus_bank.institution_status import status_of
+from platypus_bank.records import InstitutionStatus
 from platypus_bank.requests import Count, Countries, PlaidRequest
 from platypus_bank.seeds.institutions import Institution, institution, search
 from platypus_bank.world import World
@@ -22,7 +25,7 @@ _STATUS_KINDS = (
     "liabilities_updates",
 )
 _SUCCESS = {"HEALTHY": 1, "DEGRADED": 0.5, "DOWN": 0}
-_LAST_STATUS_CHANGE = "2024-01-01T00:00:00Z"
+_REFRESH = {"HEALTHY": "NORMAL", "DEGRADED": "DELAYED", "DOWN": "STOPPED"}
 
 
 class _Options(Struct, kw_only=True):
@@ -80,13 +83,12 @@ class InstitutionsGet(PlaidRequest, kw_only=True):
 
 def institutions_get_by_id(world: World, request: InstitutionsGetById) -> dict[str, Any]:
     """Return one institution; raises InvalidInstitution, also outside the asked countries."""
-    del world
     found = institution(request.institution_id)
     if not set(found.country_codes) & set(request.country_codes):
         raise InvalidInstitution
     body = _body(found, request.options)
     if request.options.include_status:
-        body["status"] = _status(found)
+        body["status"] = _status(status_of(world, found.institution_id))
     return {"institution": body}
 
 
@@ -134,17 +136,17 @@ def _body(found: Institution, options: _Options) -> dict[str, Any]:
     return body
 
 
-def _status(found: Institution) -> dict[str, Any]:
-    success = _SUCCESS[found.health]
+def _status(found: InstitutionStatus) -> dict[str, Any]:
+    success = _SUCCESS[found.status]
     breakdown = {
         "success": success,
         "error_plaid": 0,
         "error_institution": 1 - success,
-        "refresh_interval": "NORMAL" if found.health == "HEALTHY" else "STOPPED",
+        "refresh_interval": _REFRESH[found.status],
     }
     one = {
-        "status": found.health,
-        "last_status_change": _LAST_STATUS_CHANGE,
+        "status": found.status,
+        "last_status_change": iso(found.changed_at),
         "breakdown": breakdown,
     }
     return dict.fromkeys(_STATUS_KINDS, one)

@@ -40,6 +40,17 @@ class InternalServerError(PlaidError):
     status = 500
 
 
+class PlannedMaintenance(PlaidError):
+    """Plaid is closed for a while."""
+
+    code = "PLANNED_MAINTENANCE"
+    status = 503
+    message = (
+        "the Plaid API is temporarily unavailable due to planned maintenance. "
+        "visit https://status.plaid.com/ for more information"
+    )
+
+
 class RateLimitExceeded(PlaidError):
     """Too many calls in a minute; the code names the endpoint."""
 

@@ -21,6 +21,13 @@ class ItemNotFound(ItemError):
     )
 
 
+class ItemConcurrentlyDeleted(ItemError):
+    """The Item was removed while the call was under way."""
+
+    code = "ITEM_CONCURRENTLY_DELETED"
+    message = "This item was deleted while the operation was in progress"
+
+
 class ItemLoginRequired(ItemError):
     """The person must pass through Link's update mode."""
 
@@ -31,14 +38,6 @@ class ItemLoginRequired(ItemError):
         "restore the item to a good state"
     )
     display = "This financial institution requires you to log in again."
-
-
-class InvalidCredentials(ItemError):
-    """Wrong username or password."""
-
-    code = "INVALID_CREDENTIALS"
-    message = "the provided credentials were not correct"
-    display = "The provided credentials were not correct. Please try again."
 
 
 class NoEligibleAccounts(ItemError):
@@ -67,6 +66,13 @@ class NoInvestmentAccounts(NoEligibleAccounts):
     accounts = "investment"
 
 
+class NoInvestmentAuthAccounts(NoEligibleAccounts):
+    """None is an investment account that can be moved."""
+
+    code = "NO_INVESTMENT_AUTH_ACCOUNTS"
+    accounts = "investment"
+
+
 class NoLiabilityAccounts(NoEligibleAccounts):
     """None is a credit card, student loan or mortgage."""
 
@@ -79,6 +85,20 @@ class NoAccounts(ItemError):
 
     code = "NO_ACCOUNTS"
     message = "no valid accounts were found for this item"
+    display = (
+        "No valid accounts were found at the financial institution. Please visit your financial "
+        "institution's website to confirm accounts are available."
+    )
+
+
+class ProductNotEnabled(ItemError):
+    """The Item was made without the product."""
+
+    code = "PRODUCT_NOT_ENABLED"
+    message = (
+        "A requested product was not enabled for the current access token. Please ensure it is "
+        "included when when initializing Link and create the Item again."
+    )
 
 
 class ProductNotReady(ItemError):

@@ -1,9 +1,12 @@
 """The Sandbox's own institutions (https://plaid.com/docs/sandbox/institutions/)."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from platypus_bank.errors import InvalidInstitution
 
+Health = Literal["HEALTHY", "DEGRADED", "DOWN"]
 _BALANCE_PRODUCTS = ("assets", "auth", "balance", "identity", "signal", "transfer")
 _GB_PRODUCTS = (
     "assets", "auth", "balance", "identity", "payment_initiation", "standing_orders",
@@ -26,7 +29,7 @@ class Institution(Struct, frozen=True):
     oauth: bool = False
     primary_color: str = "#1f6f78"
     routing_numbers: tuple[str, ...] = ()
-    health: str = "HEALTHY"
+    health: Health = "HEALTHY"
 
 
 _INSTITUTIONS = [

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from platypus_bank.clock import day_of
 from platypus_bank.history import INITIAL_DAYS
+from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item, UpdateStatus
 from platypus_bank.webhooks import bodies, outbox
 from platypus_bank.webhooks.bodies import Body
@@ -18,10 +19,10 @@ from platypus_bank.world import World
 def tell(world: World, item: Item) -> None:
     """Fire the webhooks for everything that changed since the last telling.
 
-    While the Item is in error, or not ready, nothing is told; it is made up for afterwards.
+    While the Item is in error, its bank down, or not ready, nothing is told; it is made up for
+    afterwards.
     """
-    silent = item.removed or item.error_code is not None
-    if silent or "NOT_READY" in (item.given_out, item.held):
+    if not is_reachable(world, item) or "NOT_READY" in (item.given_out, item.held):
         return
     if (item.told_status, item.told_seq) == (item.given_out, item.last_seq):
         return

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank.dice import falls
+from platypus_bank.exact_json import encode
 from platypus_bank.records import Document
+from platypus_bank.webhooks import signing
 from platypus_bank.webhooks.deliveries import Delivery, Forgery
 from platypus_bank.world import World
 
@@ -31,7 +34,8 @@ class TroubleRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     """What befalls the next `times` webhooks that match, after the first `after` (0 times: all).
 
     `reorder` collects so many, then sends them last first; `times` is one such batch by default,
-    else 1.
+    else 1. With a `chance` the world's seed decides for each, and `times` is 0 by default. `rotate`
+    makes a new signing key first.
     """
 
     match: Match = field(default_factory=Match)
@@ -42,34 +46,57 @@ class TroubleRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     drop: bool = False
     reorder: Annotated[int, Meta(ge=2, le=1000)] | None = None
     forge: Forgery | None = None
+    rotate: bool = False
+    chance: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+    @property
+    def times_max(self) -> int:
+        """Return how many webhooks are troubled at most; 0 means any number."""
+        if self.times is None:
+            return self.reorder or 1 if self.chance is None else 0
+        return self.times
 
 
 class Trouble(Document, kw_only=True):
-    """A trouble that was asked for, and what has become of it; `held` are delivery numbers."""
+    """A trouble that was asked for, and what has become of it; `held` are delivery numbers.
+
+    `throws` is how often the dice were thrown for an Item's webhooks of one code.
+    """
 
     request: TroubleRequest
+    name: str | None = None
     seen: int = 0
     fired: int = 0
     held: list[int] = field(default_factory=list)
+    throws: dict[str, int] = field(default_factory=dict)
 
-    def takes(self, delivery: Delivery) -> bool:
+    def takes(self, delivery: Delivery, seed: int) -> bool:
         """Count a delivery, and tell whether it is one to trouble."""
-        if not self.request.match.fits(delivery):
+        wanted = self.request
+        if not wanted.match.fits(delivery):
             return False
         self.seen += 1
-        times = self.request.reorder or 1 if self.request.times is None else self.request.times
-        if self.seen <= self.request.after or (times and self.fired >= times):
+        is_spent = 0 < wanted.times_max <= self.fired
+        if self.seen <= wanted.after or is_spent or not self._falls(delivery, seed):
             return False
         self.fired += 1
         return True
 
+    def _falls(self, delivery: Delivery, seed: int) -> bool:
+        if self.request.chance is None:
+            return True
+        place = f"{delivery.item_id}/{delivery.webhook_code}"
+        self.throws[place] = self.throws.get(place, 0) + 1
+        key = self.name or encode(self.request).decode()
+        return falls(self.request.chance, seed, key, place, self.throws[place])
 
-def plant(world: World, request: TroubleRequest) -> Trouble:
-    """Ask for trouble; raises ValueError beyond MAX_TROUBLES."""
+
+def plant(world: World, request: TroubleRequest, name: str | None = None) -> Trouble:
+    """Ask for trouble, by a name of the catalogue or none; raises ValueError beyond MAX_TROUBLES."""
     made = len(world.store.every(Trouble))
     if made >= MAX_TROUBLES:
         raise ValueError(f"no more than {MAX_TROUBLES}; DELETE /platypus/webhooks/trouble first")
-    trouble = Trouble(id=f"trouble-{made + 1}", request=request)
+    trouble = Trouble(id=f"trouble-{made + 1}", request=request, name=name)
     world.store.put(trouble)
     return trouble
 
@@ -83,6 +110,8 @@ def send_through(world: World, delivery: Delivery) -> None:
     wanted = trouble.request
     delivery.due_at += wanted.delay_seconds
     delivery.forge = delivery.forge or wanted.forge
+    if wanted.rotate:
+        signing.rotate(world, expire_old=False)
     if wanted.drop:
         delivery.state, delivery.reason = "dropped", "a trouble dropped it"
     elif wanted.reorder:
@@ -97,7 +126,8 @@ def send_through(world: World, delivery: Delivery) -> None:
 
 def _taking(world: World, delivery: Delivery) -> Trouble | None:
     for trouble in world.store.every(Trouble):
-        taken, changed = trouble.takes(delivery), trouble.request.match.fits(delivery)
+        taken = trouble.takes(delivery, world.charter.seed)
+        changed = trouble.request.match.fits(delivery)
         if changed:
             world.store.put(trouble)
         if taken:
