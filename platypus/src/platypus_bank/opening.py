@@ -45,6 +45,7 @@ class Terms(Struct, kw_only=True):
     days_requested: int = DEFAULT_DAYS_REQUESTED
     start_date: str | None = None
     end_date: str | None = None
+    statement_dates: tuple[str, str] | None = None
     webhook: str | None = None
     account_filters: dict[str, Any] | None = None
 
@@ -93,6 +94,7 @@ def _new_item(world: World, login: Login, terms: Terms) -> Item:
         days_requested=terms.days_requested,
         start_date=terms.start_date,
         end_date=terms.end_date,
+        statement_dates=terms.statement_dates,
     )
 
 

@@ -84,12 +84,25 @@ class Script(Document, kw_only=True):
     status: str | None = None
 
 
+class Extraction(Struct, kw_only=True):
+    """A fetching of statements that goes on: of those posted between two days, since an instant.
+
+    A refresh (`tells`) ends with a webhook; the first one of an Item does not.
+    """
+
+    start_date: str
+    end_date: str
+    began_at: float
+    tells: bool = False
+
+
 class Item(Document, kw_only=True):
     """One login at one Institution.
 
     `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
     how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
     An extraction of investments that a client did not wait for ends at `investments_due_at`.
+    Statements are those of `statement_months` (`2026-10`); `statement_dates` is what Link was told.
     Its login, as old as `login_since` or the Item, breaks in time, or at `breaks_at`; update mode
     can repair it unless it is not `relinkable`.
     """
@@ -119,6 +132,9 @@ class Item(Document, kw_only=True):
     relinkable: bool = True
     investments_ready: bool = False
     investments_due_at: float | None = None
+    statement_dates: tuple[str, str] | None = None
+    statement_months: list[str] = field(default_factory=list)
+    extractions: list[Extraction] = field(default_factory=list)
     consent_expires_at: float | None = None
     breaks_at: float | None = None
     break_reason: str | None = None
