@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from platypus_bank import inflows
 from platypus_bank.access import start_product
 from platypus_bank.errors import NoAccounts, ProductsNotSupported
 from platypus_bank.forced_error import ForcedError
@@ -107,7 +108,7 @@ def _open_accounts(
     today = world.clock.today()
     for account, source in zip(accounts, shown, strict=True):
         world.store.put(account)
-        _put_facets(world, account, source)
+        _put_facets(world, item, account, source)
         world.ledger.stage(
             item,
             (
@@ -117,13 +118,15 @@ def _open_accounts(
         )
 
 
-def _put_facets(world: World, account: Account, known: blueprint.Account) -> None:
+def _put_facets(world: World, item: Item, account: Account, known: blueprint.Account) -> None:
     """Store what the products beside Transactions tell of an account."""
     key = {"id": account.id, "owner": account.owner}
     world.store.put(Owners(**key, owners=known.owners, numbers=known.all_numbers()))
     if known.liability is not None:
         body = {"account_id": account.id, **known.liability.fields}
         world.store.put(Liability(**key, kind=known.liability.kind, body=body))
+    if known.inflow is not None:
+        inflows.begin(world, item, account, known.inflow)
     if known.portfolio is not None:
         world.store.put(
             Portfolio(

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
-from platypus_bank import health, history, investments, statements
+from platypus_bank import health, history, inflows, investments, statements
 from platypus_bank.records import Item
 from platypus_bank.webhooks import news
 from platypus_bank.world import World
@@ -39,6 +39,7 @@ class Timekeeper:
                 health.break_login(self._world, item, item.break_reason)
             investments.settle(self._world, item)
             statements.settle(self._world, item)
+            inflows.settle(self._world, item)
             if item.webhook is not None:
                 history.settle(self._world, item)
             news.tell(self._world, item)
@@ -88,7 +89,7 @@ def _changes_by_clock(world: World, item: Item) -> list[float]:
     instants = [statements.next_end_at(world, item)]
     if item.error_code is not None:
         return [each for each in instants if each is not None]
-    instants += [health.login_ends_at(world, item), item.investments_due_at]
+    instants += [health.login_ends_at(world, item), item.investments_due_at, inflows.next_at(item)]
     if item.webhook is not None:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))

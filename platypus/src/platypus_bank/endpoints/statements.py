@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from platypus_bank import statements
+from platypus_bank import inflows, statements
 from platypus_bank.access import item_with
 from platypus_bank.endpoints import File, Table
 from platypus_bank.endpoints.accounts import open_accounts
@@ -72,6 +72,7 @@ def statements_refresh(world: World, request: StatementsRefresh) -> dict[str, An
 def _ready_item(world: World, access_token: str) -> Item:
     item = item_with(world, access_token, "statements")
     statements.settle(world, item)
+    inflows.settle(world, item)
     statements.check_ready(item)
     return item
 
