@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plaid.model.liabilities_get_request import LiabilitiesGetRequest
 
 HERE = Path(__file__).parent
 FILES = [
@@ -30,7 +31,12 @@ def test_files_come_back_exactly(api: Any, bank: Any, path: Path) -> None:
     assert len(accounts) == len(given)
     oldest = date.fromisoformat(bank.control.clock()["today"]) - timedelta(days=730)
     for account, wanted in zip(accounts, given, strict=True):
-        mine = [row for row in rows.values() if row["account_id"] == account["account_id"]]
+        monthly = (wanted.get("inflow_model") or {}).get("transaction_name")
+        mine = [
+            row
+            for row in rows.values()
+            if row["account_id"] == account["account_id"] and row["name"] != monthly
+        ]
         assert sorted(map(told, mine)) == sorted(
             written(each)
             for each in wanted.get("transactions") or []
@@ -229,7 +235,34 @@ def test_a_future_posting_date_is_pending_until_it_comes(api: Any, bank: Any) ->
     assert posted["transaction_id"] != waiting["transaction_id"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"override_accounts": [{"starting_balance": true}]}'])
+NONSENSE = [
+    {"starting_balance": True},
+    {"meta": {"mask": "longer"}},
+    {"force_available_balance": 1, "has_null_available_balance": True},
+    {"liability": {"type": "line_of_credit", "aprs": [1]}},
+    {"liability": {"type": "student", "repayment_model": "standard"}},
+    {
+        "liability": {
+            "type": "student",
+            "origination_date": "once",
+            "repayment_model": {"repayment_months": 1},
+        }
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        *(json.dumps({"override_accounts": [each]}) for each in NONSENSE),
+        (
+            '{"override_accounts": [{"transactions": [{"date_transacted": "9999-12-31"},'
+            ' {"date_posted": "0001-01-01"}]}], "roll_dates_forward": true}'
+        ),
+    ],
+)
 def test_nonsense_is_refused(api: Any, text: str) -> None:
     refused = api.post(
         "/sandbox/public_token/create",
@@ -238,3 +271,79 @@ def test_nonsense_is_refused(api: Any, text: str) -> None:
         options={"override_username": "user_custom", "override_password": text},
     )
     assert refused.error == (400, "INVALID_REQUEST", "INVALID_FIELD")
+
+
+LOAN = {
+    "type": "loan",
+    "interest_rate": {"percentage": 4.75},
+    "principal_balance": 8_000.5,
+    "loan_term_months": 48,
+    "payment_frequency": "biweekly",
+    "maturity_date": "2029-01-31",
+}
+LINE = {
+    "type": "line_of_credit",
+    "finance_charges": 12.5,
+    "aprs": [{"apr_type": "cash_apr", "apr_percentage": 20.5}],
+    "draw_period_end_date": "2030-06-01",
+}
+
+
+def test_loans_and_lines_of_credit_come_back_exactly(api: Any, typed: Any) -> None:
+    """Newer kinds of debt; the file says which, or the account's subtype does."""
+    given = [
+        {"type": "loan", "subtype": "auto", "starting_balance": 9_000, "liability": LOAN},
+        {"type": "loan", "subtype": "line of credit", "starting_balance": 200.25,
+         "meta": {"limit": 1_000}, "liability": LINE},
+        {"type": "loan", "subtype": "construction", "starting_balance": 50},
+    ]  # fmt: skip
+    text = json.dumps({"override_accounts": given})
+    options = {"override_username": "user_custom", "override_password": text}
+    access, _ = api.item("liabilities", **options)
+    debts = api.post("/liabilities/get", access_token=access)["liabilities"]
+    loan, construction = debts["loan"]
+    (line,) = debts["line_of_credit"]
+    for told, known in ((LOAN, loan), (LINE, line)):
+        for name in told.keys() - {"type", "interest_rate", "aprs"}:
+            assert str(known[name]) == str(told[name])
+    assert loan["interest_rate"] == {"percentage": Decimal("4.75"), "type": "fixed"}
+    assert str(line["aprs"][0]["apr_percentage"]) == "20.5"
+    assert (line["credit_limit"], line["available_credit"]) == (1_000, Decimal("799.75"))
+    assert construction["principal_balance"] == 50
+    read = typed.liabilities_get(LiabilitiesGetRequest(access_token=access)).liabilities
+    assert read.loan[0].maturity_date == date(2029, 1, 31)
+    assert str(read.line_of_credit[0].aprs[0].apr_type) == "cash_apr"
+
+
+def test_dates_roll_forward(api: Any, bank: Any) -> None:
+    """The newest activity falls on today; every other date keeps its distance, and may be ahead."""
+    today = date.fromisoformat(bank.control.clock()["today"])
+    paid = {"amount": 1, "description": "x", "currency": "USD"}
+    text = json.dumps({
+        "roll_dates_forward": True,
+        "override_accounts": [
+            {"type": "depository", "subtype": "checking", "transactions": [
+                {**paid, "date_transacted": "2020-02-01", "date_posted": "2020-02-01"},
+                {**paid, "date_transacted": "2020-03-01", "date_posted": "2020-03-04"}]},
+            {"type": "loan", "subtype": "auto", "liability": {
+                "type": "loan", "last_payment_date": "2020-02-29", "maturity_date": "2020-03-31"}},
+        ],
+    })  # fmt: skip
+    options = {"override_username": "user_custom", "override_password": text}
+    access, _ = api.item("transactions", "liabilities", **options)
+    rows = {row["date"]: row["pending"] for row in api.pull(access)[1].values()}
+    assert rows == {str(today): True, str(today - timedelta(days=29)): False}
+    (loan,) = api.post("/liabilities/get", access_token=access)["liabilities"]["loan"]
+    assert loan["last_payment_date"] == str(today - timedelta(days=1))
+    assert loan["maturity_date"] == str(today + timedelta(days=30))
+
+
+def test_a_student_loan_ends_when_it_is_repaid(api: Any) -> None:
+    model = {"type": "standard", "non_repayment_months": 6, "repayment_months": 120}
+    debt = {"type": "student", "origination_date": "2020-08-31", "repayment_model": model}
+    given = [{"type": "loan", "subtype": "student", "liability": debt}]
+    text = json.dumps({"override_accounts": given})
+    options = {"override_username": "user_custom", "override_password": text}
+    access, _ = api.item("liabilities", **options)
+    (loan,) = api.post("/liabilities/get", access_token=access)["liabilities"]["student"]
+    assert loan["expected_payoff_date"] == "2031-02-28"

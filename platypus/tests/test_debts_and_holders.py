@@ -16,7 +16,13 @@ def test_user_good_owes_what_the_example_says(api: Any) -> None:
         kind: [masks[each["account_id"]] for each in debts]
         for kind, debts in got["liabilities"].items()
     }
-    assert owed == {"credit": ["3333"], "mortgage": ["8888"], "student": ["7777"]}
+    assert owed == {
+        "credit": ["3333"],
+        "mortgage": ["8888"],
+        "student": ["7777"],
+        "loan": ["9003"],
+        "line_of_credit": ["9004"],
+    }
     (card,) = got["liabilities"]["credit"]
     assert {each["apr_type"] for each in card["aprs"]} == {
         "balance_transfer_apr", "cash_apr", "purchase_apr", "special",
@@ -28,6 +34,7 @@ def test_a_kind_of_debt_that_nobody_has_is_null(api: Any) -> None:
     access, _ = api.item("liabilities", override_username="user_transactions_dynamic")
     debts = api.post("/liabilities/get", access_token=access)["liabilities"]
     assert (debts["mortgage"], debts["student"]) == (None, None)
+    assert (debts["loan"], debts["line_of_credit"]) == (None, None)
     assert len(debts["credit"]) == 1
 
 
@@ -100,6 +107,8 @@ def test_debts_and_holders_typed(typed: Any, api: Any) -> None:
     access, _ = api.item("liabilities", "auth", "identity")
     debts = typed.liabilities_get(LiabilitiesGetRequest(access_token=access)).liabilities
     assert debts.mortgage[0].interest_rate.type == "fixed"
+    assert str(debts.loan[0].payment_frequency) == "monthly"
+    assert debts.line_of_credit[0].available_credit == 50_000 - 13_500.50
     numbers = typed.auth_get(AuthGetRequest(access_token=access)).numbers
     assert len(numbers.ach) == 3
     owners = typed.identity_get(IdentityGetRequest(access_token=access)).accounts[0].owners

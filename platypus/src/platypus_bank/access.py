@@ -28,7 +28,7 @@ from platypus_bank.errors import (
 from platypus_bank.ids import ENVIRONMENT
 from platypus_bank.institution_status import check_up
 from platypus_bank.living import life
-from platypus_bank.records import AccessToken, Item
+from platypus_bank.records import AccessToken, Extraction, Item
 from platypus_bank.seeds.institutions import institution
 from platypus_bank.world import World
 
@@ -117,10 +117,14 @@ def item_with(world: World, access_token: str, product: str) -> Item:
 def start_product(world: World, item: Item, product: str) -> None:
     """Put a product on the Item, billed from now on."""
     item.products.append(product)
+    now = world.clock.now()
     if product == "transactions":
-        item.transactions_since = world.clock.now()
+        item.transactions_since = now
     if product == "investments":
         life.look_at_portfolio(world, item)
+    if product == "statements" and item.statement_dates is not None:
+        start, end = item.statement_dates
+        item.extractions.append(Extraction(start_date=start, end_date=end, began_at=now))
     world.store.put(item)
 
 

@@ -6,6 +6,7 @@ The first 30 days come first (INITIAL_UPDATE), then the rest (HISTORICAL_UPDATE)
 from datetime import date, timedelta
 from typing import get_args
 
+from platypus_bank import inflows
 from platypus_bank.clock import day_of
 from platypus_bank.institution_status import is_reachable
 from platypus_bank.ledger import Row
@@ -58,6 +59,7 @@ def settle(world: World, item: Item) -> None:
     life.settle(world, item)
     if item.transactions_since is None:
         return
+    inflows.settle(world, item)
     before = item.last_seq, item.given_out
     item.given_out = max(item.given_out, status(world, item), key=_ORDER.index)
     if item.given_out != "NOT_READY":

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from platypus_bank import ids, link_events
+from platypus_bank.access import start_product
 from platypus_bank.endpoints.link import is_hosted, is_multi_item, live_link_token
 from platypus_bank.errors import ItemNotFound
 from platypus_bank.forced_error import ForcedError
@@ -126,9 +127,15 @@ def _terms(token: LinkToken) -> Terms:
         optional_products=given["optional_products"] or [],
         additional_consented_products=given["additional_consented_products"] or [],
         days_requested=given["transactions"]["days_requested"],
+        statement_dates=_statement_dates(token),
         webhook=given["webhook"],
         account_filters=given["account_filters"],
     )
+
+
+def _statement_dates(token: LinkToken) -> tuple[str, str] | None:
+    dates = token.request["statements"]
+    return dates and (dates["start_date"], dates["end_date"])
 
 
 def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, Item]:
@@ -140,7 +147,11 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
     mend(world, item)
     supported = set(institution(item.institution_id).products)
     more = set(token.request["additional_consented_products"] or ()) & supported
-    item.consented = sorted({*item.consented, *more})
+    added = (set(token.request["products"] or ()) & supported) - set(item.products)
+    item.consented = sorted({*item.consented, *more, *added})
+    item.statement_dates = _statement_dates(token) or item.statement_dates
+    for product in sorted(added):
+        start_product(world, item, product)
     if token.request["update"]["account_selection_enabled"] and login.accounts is not None:
         accounts = world.store.of(Account, item.id)
         select(accounts, login.accounts)

@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from platypus_bank import inflows
 from platypus_bank.access import start_product
 from platypus_bank.errors import NoAccounts, ProductsNotSupported
 from platypus_bank.facets import put_facets
@@ -39,6 +40,7 @@ class Terms(Struct, kw_only=True):
     days_requested: int = DEFAULT_DAYS_REQUESTED
     start_date: str | None = None
     end_date: str | None = None
+    statement_dates: tuple[str, str] | None = None
     webhook: str | None = None
     account_filters: dict[str, Any] | None = None
 
@@ -93,6 +95,7 @@ def _new_item(world: World, login: Login, terms: Terms) -> Item:
         days_requested=terms.days_requested,
         start_date=terms.start_date,
         end_date=terms.end_date,
+        statement_dates=terms.statement_dates,
     )
 
 
@@ -106,6 +109,8 @@ def _open_accounts(
     for account, source in zip(accounts, shown, strict=True):
         world.store.put(account)
         put_facets(world, account, source)
+        if source.inflow is not None:
+            inflows.begin(world, item, account, source.inflow)
         world.ledger.stage(
             item,
             (

@@ -12,6 +12,8 @@ from platypus_bank import ids
 from platypus_bank.calls import Call
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import (
+    File,
+    Reply,
     accounts,
     elsewhere,
     enrich,
@@ -24,6 +26,7 @@ from platypus_bank.endpoints import (
     recurring,
     sandbox,
     sandbox_transactions,
+    statements,
     transactions,
     webhooks,
 )
@@ -58,6 +61,7 @@ ENDPOINTS = {
     **recurring.TABLE,
     **sandbox.TABLE,
     **sandbox_transactions.TABLE,
+    **statements.TABLE,
     **transactions.TABLE,
     **webhooks.TABLE,
 }
@@ -137,7 +141,7 @@ class Visit(NamedTuple):
             _log.exception("failed to answer %s (request_id %s)", call.path, call.request_id)
             return _respond(call, InternalServerError.status, InternalServerError().body())
 
-    def _found(self) -> dict[str, Any]:
+    def _found(self) -> Reply:
         call, world = self.call, self.service.world
         kind, handler = ENDPOINTS.get(call.path, (None, None))
         if self.request.method != "POST":
@@ -155,9 +159,9 @@ class Visit(NamedTuple):
         typed = read_request(kind, fields)
         return self._commit(lambda: handler(world, typed))
 
-    def _commit(self, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _commit(self, effect: Callable[[], Reply]) -> Reply:
         refusal: PlaidError | None = None
-        answer: dict[str, Any] = {}
+        answer: Reply = {}
         with self.service.commit():
             try:
                 answer = effect()
@@ -201,7 +205,10 @@ def _item_id(world: World, fields: dict[str, Any]) -> str | None:
     return None
 
 
-def _respond(call: Call, status: int, body: dict[str, Any]) -> Response:
+def _respond(call: Call, status: int, body: Reply) -> Response:
     call.status = status
+    if isinstance(body, File):
+        headers = body.headers(call.request_id)
+        return Response(body.content, status, headers, body.media_type)
     content = encode(body | {"request_id": call.request_id})
     return Response(content, status, media_type="application/json")

@@ -1,9 +1,12 @@
 """The nouns of the world, each kept as one document in the store."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from platypus_bank.seeds.debts import Kind
+from platypus_bank.seeds.inflows import InflowModel
 from platypus_bank.seeds.institutions import Health
 
 UpdateStatus = Literal["NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE"]
@@ -70,7 +73,7 @@ class Owners(Document, kw_only=True):
 class Liability(Document, kw_only=True):
     """What is owed on an account: under its account's id, owned by its Item."""
 
-    kind: Literal["credit", "mortgage", "student"]
+    kind: Kind
     body: dict[str, Any]
 
 
@@ -89,6 +92,17 @@ class InstitutionStatus(Document, kw_only=True):
     changed_at: float
 
 
+class Inflow(Document, kw_only=True):
+    """Money that comes in once a month: under its account's id, owned by its Item.
+
+    `balance` is that of the last statement day, `known_until` the day up to which all has come in.
+    """
+
+    model: InflowModel
+    balance: Decimal
+    known_until: str
+
+
 class Script(Document, kw_only=True):
     """Sync pages to deliver as written: they stand for the changes in (start, end]."""
 
@@ -98,12 +112,26 @@ class Script(Document, kw_only=True):
     status: str | None = None
 
 
+class Extraction(Struct, kw_only=True):
+    """A fetching of statements that goes on: of those posted between two days, since an instant.
+
+    A refresh (`tells`) ends with a webhook; the first one of an Item does not.
+    """
+
+    start_date: str
+    end_date: str
+    began_at: float
+    tells: bool = False
+
+
 class Item(Document, kw_only=True):
     """One login at one Institution.
 
     `number` is its short key in the ledger, `last_seq` the last change of its ledger. `told_…` is
     how far webhooks have told it; they tell /transactions/sync only once it was called (`synced`).
     An extraction of investments that a client did not wait for ends at `investments_due_at`.
+    What comes in monthly has come in up to the day `inflows_known_until`; None: nothing ever does.
+    Statements are those of `statement_months` (`2026-10`); `statement_dates` is what Link was told.
     Its login, as old as `login_since` or the Item, breaks in time, or at `breaks_at`; update mode
     can repair it unless it is not `relinkable`. A living person's money has moved until
     `lived_until` (None: it stands still), and moves next at `changes_at`.
@@ -136,6 +164,10 @@ class Item(Document, kw_only=True):
     relinkable: bool = True
     investments_ready: bool = False
     investments_due_at: float | None = None
+    statement_dates: tuple[str, str] | None = None
+    statement_months: list[str] = field(default_factory=list)
+    extractions: list[Extraction] = field(default_factory=list)
+    inflows_known_until: str | None = None
     consent_expires_at: float | None = None
     breaks_at: float | None = None
     break_reason: str | None = None

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, date, datetime
 
-from platypus_bank import health, history, investments
+from platypus_bank import health, history, inflows, investments, statements
 from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item
 from platypus_bank.webhooks import news
@@ -39,6 +39,8 @@ class Timekeeper:
             if _login_is_over(self._world, item):
                 health.break_login(self._world, item, item.break_reason)
             investments.settle(self._world, item)
+            statements.settle(self._world, item)
+            inflows.settle(self._world, item)
             if item.webhook is not None:
                 history.settle(self._world, item)
             news.tell(self._world, item)
@@ -82,9 +84,16 @@ def _login_is_over(world: World, item: Item) -> bool:
 
 
 def _changes_by_clock(world: World, item: Item) -> list[float]:
-    if not is_reachable(world, item):
+    if item.removed:
         return []
-    instants = [health.login_ends_at(world, item), item.investments_due_at]
+    instants = [statements.next_end_at(world, item)]
+    if not is_reachable(world, item):
+        return [each for each in instants if each is not None]
+    instants += [
+        health.login_ends_at(world, item),
+        item.investments_due_at,
+        inflows.next_at(world, item),
+    ]
     if item.webhook is not None:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))

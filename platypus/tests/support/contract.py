@@ -40,6 +40,13 @@ class Contract:
             f"{path}: {problem.json_path}: {problem.message[:300]}" for problem in problems
         )
 
+    def hold_type(self, path: str, media_type: str) -> None:
+        """Raise AssertionError where a good answer of `path` is of another type than the file says."""
+        self.cases[path, "ok"] += 1
+        if FILE.exists():
+            known = self._file["paths"][path]["post"]["responses"]["200"]["content"]
+            assert media_type in known, f"{path}: {media_type}"
+
     def summary(self) -> str:
         """Say how much was held against the file, or that there was none."""
         cases = {case for case in self.cases if case[0] in ENDPOINTS}

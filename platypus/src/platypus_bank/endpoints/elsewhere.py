@@ -15,7 +15,7 @@ _FAMILIES = frozenset(
         "dashboard_user", "employers", "employment", "fdx", "identity", "identity_verification",
         "idv_classic", "income", "issues", "item", "items", "link", "link_delivery", "network",
         "oauth", "partner", "payment_initiation", "payment_profile", "processor", "profile",
-        "protect", "sandbox", "session", "signal", "statements", "transactions", "transfer", "user",
+        "protect", "sandbox", "session", "signal", "transactions", "transfer", "user",
         "user_account", "wallet", "watchlist_screening",
     ]
 )  # fmt: skip

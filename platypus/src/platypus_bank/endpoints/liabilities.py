@@ -1,15 +1,16 @@
 """/liabilities/get: what is owed (https://plaid.com/docs/api/products/liabilities/)."""
 
-from typing import Any
+from typing import Any, get_args
 
 from platypus_bank.access import item_body, item_with
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.accounts import AccountsGet, open_accounts
 from platypus_bank.errors import NoLiabilityAccounts
 from platypus_bank.records import Liability
+from platypus_bank.seeds.debts import Kind
 from platypus_bank.world import World
 
-_KINDS = ("credit", "mortgage", "student")
+_KINDS = get_args(Kind)
 
 
 def liabilities_get(world: World, request: AccountsGet) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from platypus_bank.errors import (
 )
 from platypus_bank.products import check_products
 from platypus_bank.records import LinkSession, LinkToken
+from platypus_bank.statements import check_dates
 from platypus_bank.world import World
 
 LINK_SECONDS = 4 * 3600
@@ -109,6 +110,7 @@ def _check_products(request: LinkTokenCreate) -> None:
     ]
     everything = [product for array in arrays for product in array]
     check_products(everything)
+    check_dates(everything, request.statements)
     twice = sorted({each for each in everything if everything.count(each) > 1})
     if twice:
         raise InvalidField(f"products must not be in more than one array: {', '.join(twice)}")

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.requests import Countries, Days, PlaidRequest, Url
+from platypus_bank.statements import Period
 
 Language = Literal[
     "da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es",
@@ -98,7 +99,7 @@ class LinkTokenCreate(PlaidRequest, kw_only=True):
     investments_auth: dict[str, Any] | None = None
     payment_configuration: dict[str, Any] | None = None
     payment_initiation: dict[str, Any] | None = None
-    statements: dict[str, Any] | None = None
+    statements: Period | None = None
     third_party_user_token: str | None = None
     transfer: dict[str, Any] | None = None
     user_token: str | None = None

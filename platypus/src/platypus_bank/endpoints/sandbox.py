@@ -14,6 +14,7 @@ from platypus_bank.products import check_products
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.requests import ByAccessToken, Date, Days, PlaidRequest, Url
 from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
+from platypus_bank.statements import Period, check_dates
 from platypus_bank.webhooks import outbox
 from platypus_bank.webhooks.bodies import webhook
 from platypus_bank.webhooks.firable import FIRABLE, Code, Kind, Options
@@ -35,7 +36,7 @@ class PublicTokenOptions(Struct, kw_only=True):
     override_username: str | None = None
     override_password: str | None = None
     transactions: TransactionsOptions = field(default_factory=TransactionsOptions)
-    statements: dict[str, Any] | None = None
+    statements: Period | None = None
     income_verification: dict[str, Any] | None = None
 
 
@@ -73,6 +74,7 @@ class SetVerificationStatus(ByAccessToken, kw_only=True):
 def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
     """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
     check_products(request.initial_products)
+    check_dates(request.initial_products, request.options.statements)
     options, bounds = request.options, request.options.transactions
     login = Login(
         institution_id=request.institution_id,
@@ -84,6 +86,7 @@ def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, A
         days_requested=bounds.days_requested,
         start_date=bounds.start_date,
         end_date=bounds.end_date,
+        statement_dates=None if options.statements is None else options.statements.days(),
         webhook=options.webhook,
     )
     return {"public_token": issue_public_token(world, open_item(world, login, terms)).id}

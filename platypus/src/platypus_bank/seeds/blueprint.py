@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from platypus_bank.exact_json import Number
 from platypus_bank.seeds.debts import Liability
+from platypus_bank.seeds.inflows import InflowModel
 from platypus_bank.seeds.owners import default_numbers, default_owner
 from platypus_bank.seeds.portfolio import Portfolio
 
@@ -58,6 +59,7 @@ class Account(Struct, kw_only=True):
     numbers: dict[str, Any] = field(default_factory=dict)
     liability: Liability | None = None
     portfolio: Portfolio | None = None
+    inflow: InflowModel | None = None
 
     def all_numbers(self) -> dict[str, Any]:
         """Return account and bank numbers: what is told, over what any account has."""

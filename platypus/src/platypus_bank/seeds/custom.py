@@ -5,17 +5,18 @@ https://plaid.com/docs/sandbox/user-custom/
 
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from platypus_bank.errors import InvalidField
 from platypus_bank.exact_json import Number, decode
 from platypus_bank.forced_error import ForcedError
-from platypus_bank.seeds import custom_facets
+from platypus_bank.seeds import custom_facets, rolling
 from platypus_bank.seeds.blueprint import Account, Transaction
-from platypus_bank.seeds.custom_facets import HoldingOverride, TradeOverride
+from platypus_bank.seeds.custom_facets import Debt, HoldingOverride, TradeOverride
+from platypus_bank.seeds.inflows import InflowOverride
 
 DEFAULT_BALANCE = 1000  # the documents name no default; ours
 
@@ -24,7 +25,7 @@ class _Meta(Struct):
     name: str | None = None
     official_name: str | None = None
     limit: Number | None = None
-    mask: str | None = None
+    mask: Annotated[str, Meta(pattern=r"^$|^[A-Za-z0-9]{2,4}$")] | None = None
 
 
 class _Transaction(Struct):
@@ -49,10 +50,12 @@ class _Account(Struct):
     investment_transactions: list[TradeOverride] | None = None
     identity: dict[str, list[Any] | None] | None = None
     liability: dict[str, Any] | None = None
+    inflow_model: InflowOverride | None = None
 
 
 class _Person(Struct):
     override_accounts: list[_Account] | None = field(default_factory=list)
+    roll_dates_forward: bool | None = None
     recaptcha: Literal["good", "bad"] | None = None
     force_error: str | None = None
 
@@ -64,9 +67,13 @@ def accounts(text: str, today: date) -> list[Account]:
     asks for an error.
     """
     try:
-        person = msgspec.convert(decode(text), _Person)
-    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+        return _accounts(text, today)
+    except (msgspec.DecodeError, ValueError, OverflowError) as problem:
         raise InvalidField(f"override_password is not a custom user: {problem}") from problem
+
+
+def _accounts(text: str, today: date) -> list[Account]:
+    person = _person(text, today)
     if person.recaptcha == "bad":
         raise ForcedError("RECAPTCHA_BAD")
     if person.force_error:
@@ -75,11 +82,21 @@ def accounts(text: str, today: date) -> list[Account]:
     return [_account(each, place, today) for place, each in given]
 
 
+def _person(text: str, today: date) -> _Person:
+    told = decode(text)
+    person = msgspec.convert(told, _Person)
+    if not person.roll_dates_forward:
+        return person
+    moved = rolling.rolled(told.get("override_accounts"), today)
+    return msgspec.convert({**told, "override_accounts": moved}, _Person)
+
+
 def _account(given: _Account, place: int, today: date) -> Account:
     type_, meta = given.type or "depository", given.meta or _Meta()
     subtype = given.subtype or ("checking" if type_ == "depository" else None)
     current = DEFAULT_BALANCE if given.starting_balance is None else given.starting_balance
     currency = given.currency or "USD"
+    inflow = given.inflow_model or InflowOverride()
     return Account(
         name=meta.name or f"Plaid {(subtype or type_).title()}",
         official_name=meta.official_name,
@@ -93,13 +110,18 @@ def _account(given: _Account, place: int, today: date) -> Account:
         transactions=_transactions(given, currency),
         owners=[custom_facets.owner(given.identity)],
         numbers=given.numbers or {},
-        liability=custom_facets.liability(given.liability, subtype, current, today),
+        liability=custom_facets.liability(
+            given.liability, Debt(subtype, current, meta.limit), today
+        ),
         portfolio=custom_facets.portfolio(given.holdings, given.investment_transactions),
+        inflow=inflow.model(type_, given.liability or {}),
     )
 
 
 def _available(given: _Account, type_: str, current: Number) -> Number | None:
     if given.force_available_balance is not None:
+        if given.has_null_available_balance:
+            raise InvalidField("force_available_balance contradicts has_null_available_balance")
         return given.force_available_balance
     if given.has_null_available_balance:
         return None

@@ -6,23 +6,34 @@ out, or null, is as with anybody in the Sandbox; Plaid does not say how, so the 
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from platypus_bank.errors import InvalidField
 from platypus_bank.exact_json import Number
 from platypus_bank.seeds import debts
 from platypus_bank.seeds.debts import Liability
+from platypus_bank.seeds.loans import LINE_SUBTYPES, LOAN_SUBTYPES, line_of_credit, loan
 from platypus_bank.seeds.owners import default_owner
 from platypus_bank.seeds.portfolio import Holding, Portfolio, Security, Trade, option_contract
 
-_KINDS = {"credit card": "credit", "paypal": "credit", "student": "student"}
+_KINDS = {
+    "credit card": "credit",
+    "paypal": "credit",
+    "student": "student",
+    **dict.fromkeys(LOAN_SUBTYPES, "loan"),
+    **dict.fromkeys(LINE_SUBTYPES, "line_of_credit"),
+}
 _APR_FIELDS = {"special": "special_apr"}  # the others are called as in CreditCardLiability
-_CREDIT_KEYS = ("last_payment_amount", "minimum_payment_amount", "is_overdue")
+_CREDIT_KEYS = (
+    "last_payment_amount", "last_statement_balance", "minimum_payment_amount", "is_overdue",
+)  # fmt: skip
 _STUDENT_KEYS = (
     "minimum_payment_amount", "is_overdue", "origination_date", "expected_payoff_date", "guarantor",
     "loan_name", "loan_status", "payment_reference_number", "pslf_status", "sequence_number",
 )  # fmt: skip
+_OBJECTS = {"interest_rate", "loan_status", "pslf_status", "repayment_model", "servicer_address"}
 _SUBTYPES = {"cash": "deposit", "fee": "miscellaneous fee", "cancel": "buy", "transfer": "transfer"}
 
 
@@ -115,19 +126,39 @@ def portfolio(
     )
 
 
-def liability(
-    told: dict[str, Any] | None, subtype: str | None, owed: Number, today: date
-) -> Liability | None:
+class Debt(NamedTuple):
+    """What a debt is reckoned from: the account's subtype, its balance and its limit."""
+
+    subtype: str | None
+    owed: Number
+    limit: Number | None
+
+
+def liability(told: dict[str, Any] | None, debt: Debt, today: date) -> Liability | None:
     """Return the debt that is told of, or the one that an account of this subtype is; else None."""
     known = {name: value for name, value in (told or {}).items() if value is not None}
-    kind = known.get("type") or _KINDS.get(subtype or "")
+    _check_shapes(known)
+    kind = known.get("type") or _KINDS.get(debt.subtype or "")
+    if kind == "loan":
+        return loan(debt.owed, known)
+    if kind == "line_of_credit":
+        return line_of_credit(debt.owed, debt.limit, known)
     if kind not in {"credit", "student"}:
         return None
     if kind == "credit":
         aprs = {each: known.get(_APR_FIELDS.get(each, each)) for each in debts.APR_TYPES}
         told_of_it = {name: known[name] for name in _CREDIT_KEYS if name in known}
-        return debts.card(aprs, owed, today, **told_of_it)
+        return debts.card(aprs, debt.owed, today, **told_of_it)
     return debts.student_loan(**_student(known))
+
+
+def _check_shapes(known: dict[str, Any]) -> None:
+    wrong = [name for name in _OBJECTS & known.keys() if not isinstance(known[name], dict)]
+    listed = known.get("aprs", [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        wrong.append("aprs")
+    if wrong:
+        raise InvalidField(f"liability.{min(wrong)} has the wrong type")
 
 
 def _student(known: dict[str, Any]) -> dict[str, Any]:
@@ -143,11 +174,24 @@ def _student(known: dict[str, Any]) -> dict[str, Any]:
             "type": known["repayment_plan_type"],
             "description": description,
         }
+    if "expected_payoff_date" not in known and "origination_date" in known:
+        fields |= _payoff(known["origination_date"], known.get("repayment_model") or {})
     if "servicer_address" in known:
         fields["servicer_address"] = known["servicer_address"].get("data", {})
     if "origination_date" in known:
         fields["disbursement_dates"] = [known["origination_date"]]
     return fields
+
+
+def _payoff(origination: str, model: dict[str, Any]) -> dict[str, str]:
+    months = (model.get("non_repayment_months") or 0) + (model.get("repayment_months") or 0)
+    if not months:
+        return {}
+    began = date.fromisoformat(origination)
+    year, month = divmod(began.month - 1 + int(months), 12)
+    # Every month has a 28th.
+    day = date(began.year + year, month + 1, min(began.day, 28))
+    return {"expected_payoff_date": day.isoformat()}
 
 
 def owner(told: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from platypus_bank.exact_json import Number
 
-Kind = Literal["credit", "mortgage", "student"]
+Kind = Literal["credit", "mortgage", "student", "loan", "line_of_credit"]
 APR_TYPES = ("balance_transfer_apr", "cash_apr", "purchase_apr", "special")
 _GRACE = timedelta(days=25)  # from a statement to the day its payment is due
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from platypus_bank.seeds import debts, user_good_investments
+from platypus_bank.seeds import debts, loans, user_good_investments
 from platypus_bank.seeds.blueprint import Account, Transaction, category
 
 HISTORY_DAYS = 730
@@ -107,7 +107,7 @@ def accounts(today: date) -> list[Account]:
         history = by_mask[row.mask].transactions
         for days_ago in range(row.first_days_ago, HISTORY_DAYS, MONTH_DAYS):
             history.append(_transaction(row, today - timedelta(days=days_ago)))
-    for mask, liability in debts.examples().items():
+    for mask, liability in (debts.examples() | loans.examples()).items():
         by_mask[mask].liability = liability
     for mask, portfolio in user_good_investments.portfolios(today).items():
         by_mask[mask].portfolio = portfolio
