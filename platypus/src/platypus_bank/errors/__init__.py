@@ -23,6 +23,7 @@ from platypus_bank.errors.inputs import (
 )
 from platypus_bank.errors.items import (
     InvalidCredentials,
+    InvalidMfa,
     ItemError,
     ItemLoginRequired,
     ItemNotFound,
@@ -34,6 +35,12 @@ from platypus_bank.errors.items import (
     ProductNotReady,
     ProductsNotSupported,
     SyncMutation,
+)
+from platypus_bank.errors.oauth import (
+    IncorrectLinkToken,
+    OauthDenied,
+    OauthStateIdAlreadyProcessed,
+    OauthStateIdNotFound,
 )
 from platypus_bank.errors.requests import (
     InvalidBody,
@@ -49,6 +56,7 @@ from platypus_bank.errors.requests import (
 
 __all__ = [
     "AdditionalConsentRequired",
+    "IncorrectLinkToken",
     "InternalServerError",
     "InvalidAccessToken",
     "InvalidAccountId",
@@ -59,6 +67,7 @@ __all__ = [
     "InvalidInput",
     "InvalidInstitution",
     "InvalidLinkToken",
+    "InvalidMfa",
     "InvalidProcessorToken",
     "InvalidProduct",
     "InvalidPublicToken",
@@ -74,6 +83,9 @@ __all__ = [
     "NoInvestmentAccounts",
     "NoLiabilityAccounts",
     "NotFound",
+    "OauthDenied",
+    "OauthStateIdAlreadyProcessed",
+    "OauthStateIdNotFound",
     "PlaidError",
     "ProductNotReady",
     "ProductsNotSupported",

@@ -41,6 +41,14 @@ class InvalidCredentials(ItemError):
     display = "The provided credentials were not correct. Please try again."
 
 
+class InvalidMfa(ItemError):
+    """A wrong answer to what the bank asks after the password."""
+
+    code = "INVALID_MFA"
+    message = "the provided MFA response(s) were not correct"
+    display = "The provided MFA responses were not correct. Please try again."
+
+
 class NoEligibleAccounts(ItemError):
     """No account of the Item is of a kind that the product is about."""
 
