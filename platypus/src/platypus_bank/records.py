@@ -38,9 +38,9 @@ class LinkWalk(Document, kw_only=True):
     """A person's way through Link's pages; its id is the link_session_id, its owner the link token.
 
     `origin` is that of the page around it, "" for a page of its own; `embedded` until a bank is
-    chosen. `error` is what the pane tells of, `again` the pane that a retry leads to. The login
-    is forgotten when `ending` says how it was left; `events` and `ending` are as callbacks have them,
-    the ones before `first_event` were told to a page that is gone.
+    chosen. `error` is what the pane tells of, `again` the pane that a retry leads to. `events` and
+    `ending` are as callbacks get them; the events before `first_event` were told to a page that the
+    person left for the bank's own, with `events_before_bank` told. At the end the login is forgotten.
     """
 
     started_at: float
@@ -57,6 +57,7 @@ class LinkWalk(Document, kw_only=True):
     oauth_state_id: str | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
     first_event: int = 0
+    events_before_bank: int = 0
     ending: dict[str, Any] | None = None
 
 

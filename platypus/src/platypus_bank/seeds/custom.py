@@ -63,6 +63,16 @@ def accounts(text: str, today: date) -> list[Account]:
     Raises InvalidField when the JSON is not one of Plaid's custom users, ForcedError when it
     asks for an error.
     """
+    given = enumerate(_read(text).override_accounts or ())
+    return [_account(each, place, today) for place, each in given]
+
+
+def check(text: str) -> None:
+    """Raise what the JSON asks for, of whomever it is the password; see `accounts`."""
+    _read(text)
+
+
+def _read(text: str) -> _Person:
     try:
         person = msgspec.convert(decode(text), _Person)
     except (msgspec.DecodeError, msgspec.ValidationError) as problem:
@@ -71,8 +81,7 @@ def accounts(text: str, today: date) -> list[Account]:
         raise ForcedError("RECAPTCHA_BAD")
     if person.force_error:
         raise ForcedError(person.force_error)
-    given = enumerate(person.override_accounts or ())
-    return [_account(each, place, today) for place, each in given]
+    return person
 
 
 def _account(given: _Account, place: int, today: date) -> Account:
