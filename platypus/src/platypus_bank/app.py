@@ -1,4 +1,4 @@
-"""The ASGI application: the control API under /platypus, hosted Link, Plaid's paths elsewhere."""
+"""The ASGI application: the control API under /platypus, Link's pages, Plaid's paths elsewhere."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -6,7 +6,7 @@ from starlette.routing import Mount, Route
 
 from platypus_bank.control import routes
 from platypus_bank.control.door import no_such_control
-from platypus_bank.hosted_page import page
+from platypus_bank.link_pages import routes as link_routes
 from platypus_bank.plaid_door import Door
 from platypus_bank.worlds import Worlds
 
@@ -17,7 +17,7 @@ def make_app(worlds: Worlds) -> Starlette:
     return Starlette(
         routes=[
             Mount("/platypus", routes=routes(worlds)),
-            Route("/hl/{name}", page(worlds), methods=["GET"]),
+            *link_routes(worlds),
             Route("/{path:path}", Door(worlds).__call__, methods=methods),
         ],
         exception_handlers={HTTPException: no_such_control},

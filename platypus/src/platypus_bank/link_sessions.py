@@ -38,24 +38,38 @@ def add(world: World, link_token: str, login: Login, *, finish: bool) -> LinkSes
     """Log in at one bank: a new Item, or in update mode the old one, repaired.
 
     With `finish` the session ends; without, a multi-Item one waits for the next bank. Raises
-    InvalidLinkToken, what `open_item` raises, and ItemNotFound for a removed Item.
+    InvalidLinkToken and what `bring` raises.
     """
     token = live_link_token(world, link_token)
+    result = bring(world, token, login)
+    session = _open_session(world, token)
+    keep(world, token, session, result)
+    if is_hosted(token):
+        link_events.note_success(world, session, result["institution"])
+    if finish or not is_multi_item(token):
+        end(world, token, session)
+    return session
+
+
+def bring(world: World, token: LinkToken, login: Login) -> dict[str, Any]:
+    """Make the Item of one login, or repair the old one; returns its item_add_result.
+
+    Raises what `open_item` raises, and ItemNotFound for a removed Item.
+    """
     if token.owner:
         public, item = _repair(world, token, login)
     else:
         item = open_item(world, login, _terms(token))
         public = issue_public_token(world, item)
-    session = _open_session(world, token)
-    session.results.append(_item_add_result(world, item, public))
-    if is_hosted(token):
-        link_events.note_success(world, session, institution(item.institution_id))
+    return _item_add_result(world, item, public)
+
+
+def keep(world: World, token: LinkToken, session: LinkSession, result: dict[str, Any]) -> None:
+    """Add to a session what one login brought; a webhook tells of a new Item."""
+    session.results.append(result)
     if not token.owner:
-        _tell(world, token, session, "ITEM_ADD_RESULT", public_token=public.id)
-    if finish or not is_multi_item(token):
-        _finish(world, token, session)
+        _tell(world, token, session, "ITEM_ADD_RESULT", public_token=result["public_token"])
     world.store.put(session)
-    return session
 
 
 def leave(world: World, link_token: str, departure: Departure) -> LinkSession:
@@ -68,11 +82,8 @@ def leave(world: World, link_token: str, departure: Departure) -> LinkSession:
     if not session.results:
         session.exit = _exit(session, departure)
         if is_hosted(token):
-            named = departure.institution_id
-            bank = None if named is None else institution(named)
-            link_events.note_exit(world, session, bank, session.exit)
-    _finish(world, token, session)
-    world.store.put(session)
+            link_events.note_exit(world, session, session.exit)
+    end(world, token, session)
     return session
 
 
@@ -83,13 +94,15 @@ def _open_session(world: World, token: LinkToken) -> LinkSession:
     return LinkSession(id=world.ids.uuid(), owner=token.id, started_at=world.clock.now())
 
 
-def _finish(world: World, token: LinkToken, session: LinkSession) -> None:
+def end(world: World, token: LinkToken, session: LinkSession) -> None:
+    """End a session: its webhooks tell of the events and of what came out."""
     session.finished_at = world.clock.now()
     if is_hosted(token):
         _tell(world, token, session, "EVENTS", events=session.events)
     public_tokens = [each["public_token"] for each in session.results]
     status = "SUCCESS" if public_tokens else "EXITED"
     _tell(world, token, session, "SESSION_FINISHED", status=status, public_tokens=public_tokens)
+    world.store.put(session)
 
 
 def _tell(
@@ -111,7 +124,7 @@ def _exit(session: LinkSession, departure: Departure) -> dict[str, Any]:
     return {
         "error": error,
         "metadata": {
-            "institution": bank and {"name": bank.name, "institution_id": bank.institution_id},
+            "institution": bank and bank.named(),
             "status": departure.status,
             "link_session_id": session.id,
             "request_id": ids.request_id(),
@@ -163,12 +176,11 @@ def _repair(world: World, token: LinkToken, login: Login) -> tuple[PublicToken, 
 
 
 def _item_add_result(world: World, item: Item, public: PublicToken) -> dict[str, Any]:
-    bank = institution(item.institution_id)
     accounts = [each for each in world.store.of(Account, item.id) if each.open]
     return {
         "public_token": public.id,
         "accounts": [_account_metadata(each) for each in accounts],
-        "institution": {"name": bank.name, "institution_id": bank.institution_id},
+        "institution": institution(item.institution_id).named(),
     }
 
 

@@ -68,7 +68,7 @@ def open_item(world: World, login: Login, terms: Terms) -> Item:
     if missing:
         raise ProductsNotSupported(missing)
     item = _new_item(world, login, terms)
-    known = _log_in(world, item, login)
+    known = log_in(world, login.username, login.password, item.id)
     _open_accounts(world, item, login, terms, known)
     life.begin(world, item)
     world.store.put(item)
@@ -77,9 +77,10 @@ def open_item(world: World, login: Login, terms: Terms) -> Item:
     return item
 
 
-def _log_in(world: World, item: Item, login: Login) -> list[blueprint.Account]:
-    seeds = people.Seeds(world.charter.seed, item.id)
-    return people.log_in(login.username, login.password, world.clock.today(), seeds)
+def log_in(world: World, username: str, password: str, dice: str) -> list[blueprint.Account]:
+    """Return what a person has in this world today; raises what `people.log_in` does."""
+    seeds = people.Seeds(world.charter.seed, dice)
+    return people.log_in(username, password, world.clock.today(), seeds)
 
 
 def _new_item(world: World, login: Login, terms: Terms) -> Item:

@@ -40,6 +40,33 @@ class LinkSession(Document, kw_only=True):
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
+class LinkWalk(Document, kw_only=True):
+    """A person's way through Link's pages; its id is the link_session_id, its owner the link token.
+
+    `origin` is that of the page around it, "" for a page of its own; `embedded` until a bank is
+    chosen. `error` is what the pane tells of, `again` the pane that a retry leads to. `events` and
+    `ending` are as callbacks get them; the events before `first_event` were told to a page that the
+    person left for the bank's own, with `events_before_bank` told. At the end the login is forgotten.
+    """
+
+    started_at: float
+    origin: str
+    pane: str
+    embedded: bool = False
+    institution_id: str | None = None
+    query: str = ""
+    username: str = ""
+    password: str = ""
+    mfa_round: int = 0
+    error: dict[str, Any] | None = None
+    again: str = ""
+    oauth_state_id: str | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+    first_event: int = 0
+    events_before_bank: int = 0
+    ending: dict[str, Any] | None = None
+
+
 class PublicToken(Document, kw_only=True):
     """Proof that an Item was linked; owned by the Item. Update mode's can't be exchanged."""
 

@@ -67,6 +67,12 @@ from platypus_bank.errors.logins import (
     UserInputTimeout,
     UserSetupRequired,
 )
+from platypus_bank.errors.oauth import (
+    IncorrectLinkToken,
+    OauthDenied,
+    OauthStateIdAlreadyProcessed,
+    OauthStateIdNotFound,
+)
 from platypus_bank.errors.requests import (
     InvalidBody,
     InvalidField,
@@ -82,6 +88,7 @@ from platypus_bank.errors.requests import (
 __all__ = [
     "AccessNotGranted",
     "AdditionalConsentRequired",
+    "IncorrectLinkToken",
     "InstantMatchFailed",
     "InstitutionDown",
     "InstitutionError",
@@ -127,6 +134,9 @@ __all__ = [
     "NoInvestmentAuthAccounts",
     "NoLiabilityAccounts",
     "NotFound",
+    "OauthDenied",
+    "OauthStateIdAlreadyProcessed",
+    "OauthStateIdNotFound",
     "PasswordResetRequired",
     "PlaidError",
     "PlannedMaintenance",

@@ -3,6 +3,8 @@
 https://plaid.com/docs/sandbox/user-custom/
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -66,26 +68,34 @@ def accounts(text: str, today: date) -> list[Account]:
     Raises InvalidField when the JSON is not one of Plaid's custom users, ForcedError when it
     asks for an error.
     """
+    with _sentences():
+        given = enumerate(_person(text, today).override_accounts or ())
+        return [_account(each, place, today) for place, each in given]
+
+
+def check(text: str) -> None:
+    """Raise what the JSON asks for, of whomever it is the password; see `accounts`."""
+    with _sentences():
+        _person(text)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
     try:
-        return _accounts(text, today)
+        yield
     except (msgspec.DecodeError, ValueError, OverflowError) as problem:
         raise InvalidField(f"override_password is not a custom user: {problem}") from problem
 
 
-def _accounts(text: str, today: date) -> list[Account]:
-    person = _person(text, today)
+def _person(text: str, today: date | None = None) -> _Person:
+    """Return whom the JSON describes, with dates rolled forward to today if it wants them so."""
+    told = decode(text)
+    person = msgspec.convert(told, _Person)
     if person.recaptcha == "bad":
         raise ForcedError("RECAPTCHA_BAD")
     if person.force_error:
         raise ForcedError(person.force_error)
-    given = enumerate(person.override_accounts or ())
-    return [_account(each, place, today) for place, each in given]
-
-
-def _person(text: str, today: date) -> _Person:
-    told = decode(text)
-    person = msgspec.convert(told, _Person)
-    if not person.roll_dates_forward:
+    if not person.roll_dates_forward or today is None:
         return person
     moved = rolling.rolled(told.get("override_accounts"), today)
     return msgspec.convert({**told, "override_accounts": moved}, _Person)

@@ -31,6 +31,10 @@ class Institution(Struct, frozen=True):
     routing_numbers: tuple[str, ...] = ()
     health: Health = "HEALTHY"
 
+    def named(self) -> dict[str, str]:
+        """Return it as Link's callbacks and sessions name it."""
+        return {"name": self.name, "institution_id": self.institution_id}
+
 
 _INSTITUTIONS = [
     Institution("ins_109508", "First Platypus Bank", primary_color="#1f1f1f",

@@ -19,7 +19,7 @@ CUSTOM = "user_custom"
 DYNAMIC = "user_transactions_dynamic"
 GOOD_PASSWORD = "pass_good"  # noqa: S105 - Plaid's documented test password
 _ERROR_PREFIX = "error_"
-_ACCEPTED_PREFIXES = ("mfa_", "{")
+_MFA_PREFIX = "mfa_"
 
 
 class Seeds(NamedTuple):
@@ -50,5 +50,9 @@ def check_password(username: str, password: str) -> None:
         return
     if password.startswith(_ERROR_PREFIX):
         raise ForcedError(password.removeprefix(_ERROR_PREFIX))
-    if not username or not (password == GOOD_PASSWORD or password.startswith(_ACCEPTED_PREFIXES)):
+    if password.startswith("{"):
+        custom.check(password)
+    elif password != GOOD_PASSWORD and not password.startswith(_MFA_PREFIX):
+        raise InvalidCredentials
+    if not username:
         raise InvalidCredentials
