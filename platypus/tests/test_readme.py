@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from platypus_bank.control import _ACTIONS
-from platypus_bank.plaid_door import ENDPOINTS
 from platypus_bank.testing import Control
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -28,9 +27,7 @@ def test_the_shell_example_works(bank: Any) -> None:
     assert refused["error_code"] == "INTERNAL_SERVER_ERROR"
 
 
-def test_every_endpoint_and_control_path_is_documented() -> None:
-    for path in ENDPOINTS:
-        assert path in README or f"`/{path.split('/')[2]}`" in README, path
+def test_every_control_path_is_documented() -> None:
     for _, path in _ACTIONS:
         shown = "/platypus" + re.sub(r"{\w+}", "{id}", path)
         assert shown in README, shown
