@@ -80,6 +80,23 @@ class Control(TroubleMaker):
         """Return what a correct client must hold: accounts, transactions."""
         return self.call("GET", f"/ledger/{quote(item_id)}")
 
+    def crowd(self, count: int, **who: Any) -> list[dict[str, str]]:
+        """Let many people link their banks at once; returns item_id and access_token of each."""
+        found: list[dict[str, str]] = self.call("POST", "/items", {"count": count, **who})["items"]
+        return found
+
+    def ledger_hash(self) -> dict[str, Any]:
+        """Return how many Items and transactions there are, and one hash of all ledgers."""
+        return self.call("GET", "/ledger")
+
+    def stop_clock(self) -> dict[str, Any]:
+        """Let the world's time stand still, but for `advance`."""
+        return self.call("POST", "/clock/stop")
+
+    def start_clock(self) -> dict[str, Any]:
+        """Let the world's time go on from where it stands."""
+        return self.call("POST", "/clock/start")
+
     def items(self) -> list[dict[str, Any]]:
         """Return all Items."""
         found: list[dict[str, Any]] = self.call("GET", "/items")["items"]
