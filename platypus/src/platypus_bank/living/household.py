@@ -11,12 +11,13 @@ from platypus_bank.seeds.blueprint import Account
 
 
 def accounts(who: Person, today: date) -> list[Account]:
-    """Return all accounts with what they hold and owe; their transactions come as time goes by."""
+    """Return all accounts with what they are worth and owe.
+
+    Their transactions come as time goes by, what the broker holds when somebody asks.
+    """
     found = [_checking(who), _savings(who), _euro(who), *changing(who, today)]
     for account in found:
         account.owners = [who.owner()]
-        if account.role == "brokerage":
-            account.portfolio = investing.portfolio(who, today)
     return found
 
 
