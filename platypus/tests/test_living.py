@@ -261,6 +261,19 @@ def test_debts_shrink_by_what_is_paid(city: Plaid) -> None:
     assert now["last_payment_date"] == "2024-01-22"
 
 
+def test_the_card_says_what_was_paid(city: Plaid) -> None:
+    """As the transactions have it."""
+    token = resident(city, "user_living", "transactions", "liabilities")
+    [card] = city.post("/liabilities/get", access_token=token)["liabilities"]["credit"]
+    _, rows = city.pull(token)
+    paid = [row for row in rows.values() if row["name"] == "AUTOMATIC PAYMENT - THANK YOU"]
+    last = max(paid, key=lambda row: str(row["date"]))
+    assert (card["last_payment_date"], card["last_payment_amount"]) == (
+        last["date"],
+        -last["amount"],
+    )
+
+
 def test_news_is_told_as_it_happens(city: Plaid, receiver: Any) -> None:
     """Without any call of the client's: each product's own webhook, when the day brought it news."""
     token = resident(

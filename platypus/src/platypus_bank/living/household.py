@@ -45,11 +45,12 @@ def _savings(who: Person) -> Account:
 
 def _card(who: Person, today: date) -> Account:
     owed = statement(who, *month_before(today))
+    paid = statement(who, *month_before(debts.card_paid_on(today)))
     return Account(
         role="card", name="Platypus Webfoot Card", official_name="Platypus Webfoot Rewards Card",
         mask="3333", type="credit", subtype="credit card", current=money(owed),
         available=money(debts.CARD_LIMIT - owed), limit=money(debts.CARD_LIMIT),
-        liability=debts.card_liability(owed, today),
+        liability=debts.card_liability(owed, paid, today),
     )  # fmt: skip
 
 
