@@ -2,7 +2,17 @@
 
 from starlette.routing import Route
 
-from platypus_bank.control import faults, health, institutions, items, link, webhooks, world, worlds
+from platypus_bank.control import (
+    faults,
+    health,
+    institutions,
+    items,
+    link,
+    sandbox,
+    webhooks,
+    world,
+    worlds,
+)
 from platypus_bank.control.door import Action, door
 from platypus_bank.worlds import Worlds
 
@@ -11,6 +21,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     **link.ACTIONS,
     **items.ACTIONS,
     **health.ACTIONS,
+    **sandbox.ACTIONS,
     **institutions.ACTIONS,
     **faults.ACTIONS,
     **webhooks.ACTIONS,
