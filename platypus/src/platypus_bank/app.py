@@ -1,4 +1,4 @@
-"""The ASGI application: the control API under /platypus, Link's pages, Plaid's paths elsewhere."""
+"""The ASGI application: /platypus with its pages, Link's pages, and Plaid's paths elsewhere."""
 
 from collections.abc import Collection
 
@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
+from platypus_bank import inspection
 from platypus_bank.control import routes
 from platypus_bank.control.door import no_such_control
 from platypus_bank.gate import Gate
@@ -20,7 +21,12 @@ def make_app(worlds: Worlds, hosts: Collection[str] = ()) -> Starlette:
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
         routes=[
-            Mount("/platypus", routes=routes(worlds), middleware=[Middleware(Gate, hosts=hosts)]),
+            Route("/platypus", inspection.home(worlds)),
+            Mount(
+                "/platypus",
+                routes=[*inspection.routes(worlds), *routes(worlds)],
+                middleware=[Middleware(Gate, hosts=hosts)],
+            ),
             *link_routes(worlds),
             Route("/{path:path}", Door(worlds).__call__, methods=methods),
         ],
