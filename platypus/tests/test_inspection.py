@@ -99,17 +99,19 @@ def test_a_world_shows_what_happens_in_it(api: Any, bank: Any, look: Look, recei
 
 def test_the_clock_moves(bank: Any, look: Look) -> None:
     page = look()
-    for button, seconds in (("an hour", 3600), ("a day", 86_400), ("30 days", 2_592_000)):
+    for button, moved in (("an hour", 3600), ("a day", 86_400), ("30 days", 2_592_000)):
         before = bank.control.clock()["offset_seconds"]
         page = page.press(f"Advance {button}")
         assert page.status == 200
-        assert bank.control.clock()["offset_seconds"] - before == seconds
+        assert bank.control.clock()["offset_seconds"] - before == moved
     page = page.press("Stop the clock")
     assert bank.control.clock()["stands"]
     assert "stands still" in page.tree.every("main")[0].text
     page.press("Start the clock")
     assert not bank.control.clock()["stands"]
-    assert page.press("Advance a day", seconds="-1").status == 400
+    for seconds in ("-1", "soon", "9" * 400):
+        refused = page.press("Advance a day", seconds=seconds)
+        assert (refused.status, refused.told()[:18]) == (400, "Say by how many se")
 
 
 def test_an_item_shows_what_it_is(api: Any, look: Look) -> None:

@@ -13,6 +13,7 @@ from platypus_bank.service import Service
 from platypus_bank.world import World
 
 Fields = Mapping[str, str]
+_DIGITS_MAX = 9  # thirty years of seconds; beyond the year 9999 no clock can show
 _AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,8})?")
 
 
@@ -54,7 +55,7 @@ def _nothing(_: Sent) -> dict[str, Any]:
 
 def _seconds(sent: Sent) -> dict[str, Any]:
     given = sent.field("seconds")
-    if not given.isdecimal():
+    if not given.isdecimal() or len(given) > _DIGITS_MAX:
         raise RefusedError("say by how many seconds to advance the clock")
     return {"seconds": int(given)}
 
