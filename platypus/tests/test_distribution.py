@@ -1,4 +1,4 @@
-"""What is published: the wheel has all that lies in the source; `make standalone` installs it."""
+"""What is published: the wheel has all that lies in the source; `make alone` installs it."""
 
 import zipfile
 from pathlib import Path

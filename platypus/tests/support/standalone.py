@@ -1,6 +1,6 @@
 """Platypus as others get it: its wheel in an environment of its own, with what it says it needs.
 
-`python platypus/tests/support/standalone.py` (make standalone) installs it, at the versions of the
+`python platypus/tests/support/standalone.py` (make alone) installs it, at the versions of the
 lock file, and speaks to it; the packages are downloaded.
 """
 
@@ -56,7 +56,7 @@ def install(wheel: Path, folder: Path) -> tuple[Path, set[str]]:
 def speak(programs: Path) -> float:
     """Start the server, call it, stop it; returns the seconds until it was ready."""
     began = time.monotonic()
-    command = [programs / "platypus", "serve", "--port", "0", "--ephemeral"]
+    command = [str(programs / "platypus"), "serve", "--port", "0", "--ephemeral"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
