@@ -89,14 +89,19 @@ def _happenings(service: Service, item: Item | None = None) -> dict[str, Any]:
     about = {} if item is None else {"item_id": item.id}
     told = webhooks.show(_knock(service, query={"count": str(ROWS_MAX)} | about))
     script = faults.show_script(_knock(service, item))["steps"] if item else []
-    planted = faults.show(_knock(service))["faults"]
+    waiting = {each.get("fault_id") for each in script}
+    planted = [
+        each
+        for each in faults.show(_knock(service))["faults"]
+        if each["fault_id"] not in waiting and (item is None or _concerns(each, item))
+    ]
     troubles = webhooks.show_trouble(_knock(service))["trouble"]
     return {
         "calls": world_controls.calls(_knock(service, query=about))["calls"][: -ROWS_MAX - 1 : -1],
         "deliveries": [_delivery(each) for each in told["deliveries"][::-1]],
         "states": told["states"],
         "held": told["held"],
-        "faults": [each for each in planted if item is None or _concerns(each, item)],
+        "faults": planted,
         "troubles": [each for each in troubles if item is None or _concerns(each["match"], item)],
         "script": script,
     }
