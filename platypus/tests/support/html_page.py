@@ -1,6 +1,7 @@
 """Reads a page as a browser without JavaScript does: its texts, its tables, and forms to send."""
 
 import http.client
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -123,3 +124,29 @@ def send(url: str, path: str, form: str | None = None) -> Page:
     if answer.status == http.client.SEE_OTHER:
         return send(url, told["location"].partition("#")[0])
     return Page(url, answer.status, told, text)
+
+
+def held_to_the_rules(page: Page) -> None:
+    """What holds for every page: it has no inline script or style, and names all that it has."""
+    tree = page.tree
+    [html] = tree.every("html")
+    assert html.attributes["lang"] == "en"
+    assert [len(tree.every(each)) for each in ("header", "main", "h1")] == [1, 1, 1]
+    assert "Emulator" in tree.every("header")[0].text
+    assert not tree.every("script") + tree.every("style")
+    everything = re.findall(r"<\w[^>]*>", page.html)
+    assert not [each for each in everything if re.search(r"\s(style|on\w+)=", each)]
+    ids = re.findall(r'\sid="([^"]*)"', page.html)
+    assert len(ids) == len(set(ids))
+    referred = re.findall(r'\s(?:for|aria-labelledby|aria-describedby)="([^"]*)"', page.html)
+    assert set(referred) <= set(ids)
+    labelled = {each.attributes.get("for") for each in tree.every("label")}
+    within = [one for each in tree.every("label") for one in each.every("input")]
+    for each in tree.every("input") + tree.every("select"):
+        assert each in within or each.attributes["id"] in labelled
+    for each in tree.every("table"):
+        assert each.every("caption")
+        assert all(head.attributes["scope"] for head in each.every("th"))
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; ")
+    assert page.headers["cache-control"] == "no-store"
