@@ -10,7 +10,7 @@ ARGS ?=
 # Twice as many as there are cores: for most of its time a test waits for another process.
 TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
-.PHONY: help setup demo test crash years clients check format lock bench simulate clean
+.PHONY: help setup demo test crash years clients alone check format lock bench simulate clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -30,6 +30,9 @@ years: setup ## two simulated years of 1,000 Items with every fault, twice: the 
 
 clients: setup ## which released versions of Plaid's clients go the whole way against Platypus
 	$(BIN)/python platypus/tests/clients/ranges.py $(ARGS)
+
+alone: setup ## Platypus alone: its wheel, in an environment with only what it says it needs
+	@$(BIN)/python platypus/tests/support/standalone.py
 
 check: setup ## formatting, lint, types, import directions
 	$(BIN)/ruff format --check .

@@ -76,6 +76,15 @@ class Control(TroubleMaker):
         found: dict[str, Any] = self.call("POST", f"/items/{quote(item_id)}/new_account", body)
         return dict(found["account"])
 
+    def fire_webhook(self, item_id: str, webhook_code: str, **which: Any) -> None:
+        """Send one of Plaid's webhooks, nothing else changes: webhook_type, new_transactions."""
+        body = {"webhook_code": webhook_code, **which}
+        self.call("POST", f"/items/{quote(item_id)}/fire_webhook", body)
+
+    def refresh(self, item_id: str) -> dict[str, Any]:
+        """Ask the bank again, as /transactions/refresh does."""
+        return self.call("POST", f"/items/{quote(item_id)}/refresh")
+
     def ledger(self, item_id: str) -> dict[str, Any]:
         """Return what a correct client must hold: accounts, transactions."""
         return self.call("GET", f"/ledger/{quote(item_id)}")
