@@ -63,6 +63,7 @@ def test_a_name_that_was_rebound_is_refused(bank: Any, host: str) -> None:
     """Its page is of the same origin, so only the name tells."""
     assert advance(bank, Host=host, Origin=f"http://{host}", Sec_Fetch_Site="same-origin") == 403
     assert advance(bank, Host=host) == 403
+    assert post(bank.url, "/platypus/webhooks?client_id=some-client", "GET", Host=host)[0] == 403
 
 
 def test_reading_is_open(bank: Any) -> None:
@@ -87,7 +88,7 @@ def test_the_address_it_was_told_to_listen_on_is_its_own(
     told: list[str], host: str, *, passes: bool
 ) -> None:
     gate = Gate(Starlette(), told)
-    assert (gate._problem(Headers({"host": host})) is None) == passes
+    assert (gate._stranger(Headers({"host": host})) is None) == passes
 
 
 def test_a_name_can_be_allowed() -> None:

@@ -23,6 +23,7 @@ _FORBIDDEN = 403
 class Gate:
     """Lets through what only reads, and what comes from this server's own pages or no browser.
 
+    A name that this server does not know itself by reads nothing either: webhooks tell of Link.
     `hosts` are the names by which it may be reached, beside those of this machine; with an address
     that means all of them (`0.0.0.0`), any address will do: only names can be rebound.
     """
@@ -35,24 +36,23 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, or refuse it."""
-        problem = None if scope["method"] in _READING else self._problem(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        problem = self._stranger(headers)
+        if problem is None and scope["method"] not in _READING:
+            problem = _foreign(headers)
         if problem is None:
             await self._app(scope, receive, send)
         else:
             await json_response(_FORBIDDEN, {"error": problem})(scope, receive, send)
 
-    def _problem(self, headers: Headers) -> str | None:
+    def _stranger(self, headers: Headers) -> str | None:
         host = headers.get("host", "").lower()
-        if not self._is_known(host):
-            return (
-                f"this server does not know itself as {host!r}: call it by a loopback address, or "
-                "start it with --allow-host and that name"
-            )
-        if any(urlsplit(each).netloc != host for each in headers.getlist("origin")):
-            return "the request comes from a page of another origin"
-        if not set(headers.getlist("sec-fetch-site")) <= _FROM_HERE:
-            return "the request comes from a page of another site"
-        return None
+        if self._is_known(host):
+            return None
+        return (
+            f"this server does not know itself as {host!r}: call it by a loopback address, or "
+            "start it with --allow-host and that name"
+        )
 
     def _is_known(self, host: str) -> bool:
         name = _name(host)
@@ -60,6 +60,15 @@ class Gate:
             return True
         address = _address(name)
         return address is not None and (address.is_loopback or self._takes_any_address)
+
+
+def _foreign(headers: Headers) -> str | None:
+    host = headers.get("host", "").lower()
+    if any(urlsplit(each).netloc != host for each in headers.getlist("origin")):
+        return "the request comes from a page of another origin"
+    if not set(headers.getlist("sec-fetch-site")) <= _FROM_HERE:
+        return "the request comes from a page of another site"
+    return None
 
 
 def _name(host: str) -> str:
