@@ -18,7 +18,7 @@ from platypus_bank.testing import Running, running
 HERE = Path(__file__).parent
 # The last that fails, the first that passes, and some majors up to the newest.
 PYTHON = ("12.0.0", "13.0.0", "15.0.0", "19.0.0", "24.0.0", "30.0.0", "36.0.0", "41.0.0", "46.0.0")
-NODE = ("9.7.0", "9.9.0", "12.0.0", "18.0.0", "24.0.0", "30.0.0", "36.0.0", "42.0.0", "47.0.0")
+NODE = ("9.4.0", "9.6.0", "12.0.0", "18.0.0", "24.0.0", "30.0.0", "36.0.0", "42.0.0", "47.0.0")
 FLOW_SECONDS = 60
 _LINE_LENGTH = 160
 Prepare = Callable[[str, Path], tuple[list[str], dict[str, str]]]
