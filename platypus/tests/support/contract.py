@@ -64,6 +64,28 @@ class Contract:
         """Return Plaid's endpoints, all of which the emulator knows at least by name."""
         return sorted(self._file["paths"]) if FILE.exists() else []
 
+    def request(self, path: str) -> dict[str, Any]:
+        """Return what a request of `path` has to be, with every `$ref` and `allOf` resolved."""
+        schema = self._file["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        return self._resolved(schema["schema"])
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            named = self._file["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            return self._resolved(named)
+        whole = {name: each for name, each in schema.items() if name not in ("allOf", "anyOf")}
+        for part in (*schema.get("allOf", ()), *schema.get("anyOf", ())):
+            known = self._resolved(part)
+            properties = known.get("properties", {}) | whole.get("properties", {})
+            whole = known | whole | ({"properties": properties} if properties else {})
+        properties = whole.get("properties", {})
+        whole |= {"properties": {name: self._resolved(properties[name]) for name in properties}}
+        if "items" in whole:
+            whole["items"] = self._resolved(whole["items"])
+        return (
+            whole if whole["properties"] else {n: v for n, v in whole.items() if n != "properties"}
+        )
+
     @cached_property
     def _file(self) -> dict[str, Any]:
         loaded: dict[str, Any] = yaml.load(FILE.read_text(), Loader=yaml.CSafeLoader)

@@ -86,7 +86,7 @@ class Plaid:
             "/sandbox/public_token/create",
             institution_id="ins_109508",
             initial_products=list(products) or ["transactions"],
-            options=options,
+            options={name: value for name, value in options.items() if value is not None},
         )
         assert made.status == 200, made.body
         answer = self.post("/item/public_token/exchange", public_token=made["public_token"])

@@ -1,5 +1,6 @@
 """/investments/*: holdings, what was done, numbers (https://plaid.com/docs/api/products/investments/)."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -10,7 +11,7 @@ from platypus_bank.endpoints.accounts import AccountsGet, open_accounts
 from platypus_bank.errors import NoInvestmentAccounts
 from platypus_bank.investments import wait_for_extraction
 from platypus_bank.records import Account, Item, Owners, Portfolio
-from platypus_bank.requests import ByAccessToken, Count, Date
+from platypus_bank.requests import ByAccessToken, Count
 from platypus_bank.world import World
 
 _TYPES = {"investment", "brokerage"}
@@ -29,8 +30,8 @@ class TransactionsOptions(Struct, kw_only=True):
 class TransactionsGet(ByAccessToken, kw_only=True):
     """InvestmentsTransactionsGetRequest."""
 
-    start_date: Date
-    end_date: Date
+    start_date: date
+    end_date: date
     options: TransactionsOptions = field(default_factory=TransactionsOptions)
 
 
@@ -89,12 +90,8 @@ def transactions_get(world: World, request: TransactionsGet) -> dict[str, Any]:
     options = request.options
     scope = _scope(world, request.access_token, "investments", options.account_ids)
     wait_for_extraction(world, scope.item, in_background=options.async_update)
-    rows = [
-        each
-        for own in scope.portfolios
-        for each in own.trades
-        if request.start_date <= each["date"] <= request.end_date
-    ]
+    start, end = request.start_date.isoformat(), request.end_date.isoformat()
+    rows = [each for own in scope.portfolios for each in own.trades if start <= each["date"] <= end]
     rows.sort(key=lambda row: (row["date"], row["investment_transaction_id"]), reverse=True)
     page = rows[options.offset : options.offset + options.count]
     return scope.body() | {

@@ -123,7 +123,7 @@ def _check_products(request: LinkTokenCreate) -> None:
 def _check_update_mode(request: LinkTokenCreate) -> None:
     if set(request.products or ()) - _UPDATE_MODE_PRODUCTS:
         raise InvalidField("products must not be set in update mode (when access_token is set)")
-    if request.account_filters and not request.update.account_selection_enabled:
+    if request.account_filters is not None and not request.update.account_selection_enabled:
         raise InvalidField(
             "account_filters can only be set in update mode with update.account_selection_enabled"
         )
