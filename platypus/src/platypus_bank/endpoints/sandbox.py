@@ -16,6 +16,7 @@ from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.requests import ByAccessToken, Days, Nullable, PlaidRequest, Url
 from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 from platypus_bank.statements import Period, check_dates
+from platypus_bank.users import check_user
 from platypus_bank.webhooks import outbox
 from platypus_bank.webhooks.bodies import webhook
 from platypus_bank.webhooks.firable import FIRABLE, Code, Kind, Options
@@ -74,6 +75,7 @@ class SetVerificationStatus(ByAccessToken, kw_only=True):
 
 def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
     """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
+    check_user(request.user_id, request.user_token)
     check_products(request.initial_products)
     check_dates(request.initial_products, request.options.statements)
     options = request.options
