@@ -16,6 +16,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
+from documented_codes import NOT_TO_BE_HAD, TYPE_OF
 from platypus_bank.plaid_door import ENDPOINTS
 
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[4] / "shared/reference/plaid-openapi-2020-09-14.yml"
@@ -55,10 +56,18 @@ class Contract:
             f"Platypus: {len(ENDPOINTS) - len(silent)} of its {len(ENDPOINTS)} endpoints answered,"
             f" in {len(cases)} different ways (ok, or an error code), {self.cases.total()} times"
             + "".join(f", not {each}" for each in silent)
+            + f"; {self._told_of_codes()}"
         )
         if FILE.exists():
             return f"{told}; each was as {FILE.name} says."
         return f"{told}. NOT held against Plaid's OpenAPI file, for there is no {FILE}."
+
+    def _told_of_codes(self) -> str:
+        given = {outcome for _, outcome in self.cases}
+        return (
+            f"{len(TYPE_OF.keys() & given)} documented error codes produced of {len(TYPE_OF)}, "
+            f"{len(NOT_TO_BE_HAD)} of which are not to be had"
+        )
 
     def paths(self) -> list[str]:
         """Return Plaid's endpoints, all of which the emulator knows at least by name."""

@@ -77,7 +77,9 @@ CALLS: dict[str, Call] = {
     "/sandbox/public_token/create": Call(
         body={"institution_id": "ins_109508", "initial_products": ["transactions"]}
     ),
-    "/sandbox/transactions/create": _data("transactions", transactions=[SPENT]),
+    "/sandbox/transactions/create": _data(
+        "transactions", access_token="$dynamic", transactions=[SPENT]
+    ),
     "/statements/download": _data("statements", statement_id="$statement"),
     "/statements/list": _data("statements"),
     "/statements/refresh": _data("statements", **DAYS),

@@ -14,12 +14,16 @@ PRODUCTS = (
 )  # fmt: skip
 STATEMENTS = {"start_date": "2026-01-01", "end_date": "2026-06-01"}
 DYNAMIC = "user_transactions_dynamic"
+GOOD = {"override_username": "user_good", "override_password": "pass_good"}
 NOWHERE = "http://127.0.0.1:9/"
 
 
 @dataclass
 class Household:
-    """One client's world: its control, its Item with every product, and what the `$…` stand for."""
+    """One client's world: its control, its Item with every product, and what the `$…` stand for.
+
+    The Item is `user_good`'s; `$dynamic` is the access token of one of the dynamic user.
+    """
 
     api: Plaid
     control: Control
@@ -39,11 +43,12 @@ class Household:
         return made
 
     def _furnish(self) -> None:
-        access, self.item_id = self.item()
+        access, self.item_id = self.item(**GOOD)
         statements = self.api.post("/statements/list", access_token=access)["accounts"]
         accounts = self.api.post("/accounts/get", access_token=access)["accounts"]
         self.names = {
             "$access": access,
+            "$dynamic": self.item()[0],
             "$account": accounts[0]["account_id"],
             "$statement": statements[0]["statements"][0]["statement_id"],
             "$link": self.api.link_token(),
@@ -53,7 +58,10 @@ class Household:
         }
 
     def item(self, *products: str, **options: Any) -> tuple[str, str]:
-        """Open an Item of the dynamic user with these products, or all: (access_token, item_id)."""
+        """Open an Item of the dynamic user with these products, or all: (access_token, item_id).
+
+        `institution` is its bank, First Platypus Bank unless given.
+        """
         wanted = {
             "override_username": DYNAMIC,
             "override_password": "x",

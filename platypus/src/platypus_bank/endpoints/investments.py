@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, field
 from platypus_bank.access import item_body, item_with
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.accounts import AccountsGet, open_accounts
-from platypus_bank.errors import NoInvestmentAccounts
+from platypus_bank.errors import NoInvestmentAccounts, NoInvestmentAuthAccounts
 from platypus_bank.investments import wait_for_extraction
 from platypus_bank.records import Account, Item, Owners, Portfolio
 from platypus_bank.requests import ByAccessToken, Count
@@ -67,11 +67,14 @@ def _with_margin(account: Account) -> dict[str, Any]:
 
 
 def _scope(world: World, token: str, product: str, account_ids: list[str] | None) -> Scope:
-    """Return what a call is about. Raises NoInvestmentAccounts, and as the functions it calls do."""
+    """Return what a call is about.
+
+    Raises NoInvestmentAccounts or NoInvestmentAuthAccounts, and as the functions it calls do.
+    """
     item = item_with(world, token, product)
     accounts = open_accounts(world, item, account_ids)
     if not any(each.body["type"] in _TYPES for each in accounts):
-        raise NoInvestmentAccounts
+        raise NoInvestmentAuthAccounts if product == "investments_auth" else NoInvestmentAccounts
     found = [world.store.get(Portfolio, each.id) for each in accounts]
     return Scope(item, accounts, [each for each in found if each is not None])
 
