@@ -10,7 +10,7 @@ ARGS ?=
 # Twice as many as there are cores: for most of its time a test waits for another process.
 TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
-.PHONY: help setup demo test crash years check format lock bench simulate clean
+.PHONY: help setup demo test crash years clients alone check format lock bench simulate clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -27,6 +27,12 @@ crash: setup ## kill -9 service, workers and database 200 times, under changes; 
 
 years: setup ## two simulated years of 1,000 Items with every fault, twice: the same ledgers
 	@$(BIN)/python platypus/tests/support/years.py $(ARGS)
+
+clients: setup ## which released versions of Plaid's clients go the whole way against Platypus
+	$(BIN)/python platypus/tests/clients/ranges.py $(ARGS)
+
+alone: setup ## Platypus alone: its wheel, in an environment with only what it says it needs
+	@$(BIN)/python platypus/tests/support/standalone.py
 
 check: setup ## formatting, lint, types, import directions
 	$(BIN)/ruff format --check .

@@ -57,6 +57,8 @@ TARGETS = {
     "webhook_p99_while_backfilling": Target(1),
     "webhook_to_rows_p50": Target(5),
     "webhook_to_rows_p99": Target(5),
+    "emulator_page_p99": Target(1),
+    "emulator_start": Target(1),
 }
 
 

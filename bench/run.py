@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import backfill
+import emulator
 import idle
 import ingest
 import jobs
@@ -46,6 +47,8 @@ class Plan(NamedTuple):
     idle_seconds: float
     job_items: int
     webhooks: webhooks.Plan
+    emulator_rows: int
+    emulator_items: int
 
 
 FULL = Plan(
@@ -61,6 +64,8 @@ FULL = Plan(
     webhooks=webhooks.Plan(
         rounds=3, steady=1_000, flat_out=2_000, backfill_rows=75_000, to_rows=205
     ),
+    emulator_rows=1_000_000,
+    emulator_items=10_000,
 )
 QUICK = Plan(
     file="bench-quick.json",
@@ -73,6 +78,8 @@ QUICK = Plan(
     idle_seconds=2,
     job_items=10,
     webhooks=webhooks.Plan(rounds=1, steady=100, flat_out=100, backfill_rows=10_000, to_rows=15),
+    emulator_rows=10_000,
+    emulator_items=100,
 )
 
 
@@ -83,6 +90,7 @@ def main() -> None:
     plan = QUICK if parser.parse_args().quick else FULL
     with running_server() as server:
         figures = [*_live(server, plan), *_parts(server, plan)]
+    figures += emulator.measure(plan.emulator_rows, plan.emulator_items)
     show(figures)
     write(figures, BUILD / plan.file)
 

@@ -16,7 +16,7 @@ SEEN = {
     "accounts": 14,
     "holdings": 10,
     "trades": 75,
-    "liabilities": ["credit", "mortgage", "student"],
+    "liabilities": ["credit", "line_of_credit", "loan", "mortgage", "student"],
     "webhook": "ITEM_LOGIN_REQUIRED",
     "errors": [
         [400, "ITEM_ERROR", "ITEM_LOGIN_REQUIRED"],

@@ -56,6 +56,24 @@ def test_bulk_is_real_rows(api: Any, bank: Any, ledger: Any) -> None:
     assert ledger(item_id)[one] == rows[one] | {"name": "Renamed"}
 
 
+def test_what_plaid_does_by_access_token_is_there_by_item_id(
+    api: Any, bank: Any, receiver: Any
+) -> None:
+    access, item_id = api.item(webhook=receiver.url, override_username="user_transactions_dynamic")
+    receiver.wait(2)
+    bank.control.fire_webhook(
+        item_id, "DEFAULT_UPDATE", webhook_type="TRANSACTIONS", new_transactions=3
+    )
+    assert receiver.wait(3)[-1].json["new_transactions"] == 3
+    before = api.pull(access)[1]
+    assert bank.control.refresh(item_id)["item_id"] == item_id
+    assert len(api.pull(access)[1]) == len(before) + 4
+    api.post("/item/remove", access_token=access)
+    for call in ("refresh", "fire_webhook"):
+        with pytest.raises(ControlError, match="ITEM_NOT_FOUND"):
+            bank.control.call("POST", f"/items/{item_id}/{call}")
+
+
 def test_items_show_no_tokens(api: Any, bank: Any) -> None:
     access, item_id = api.item()
     [shown] = bank.control.items()
@@ -85,6 +103,7 @@ def test_the_clock_only_runs_forward(bank: Any) -> None:
         ("POST /items/{item}/accounts", {"close": ["nobody"]}, 400),
         ("POST /items/{item}/bulk", {"count": 0}, 400),
         ("POST /items/{item}/readiness", {"status": "SOON"}, 400),
+        ("POST /items/{item}/fire_webhook", {"webhook_code": "ODD"}, 400),
         ("POST /faults", {}, 400),
         ("POST /faults/fault-99/release", {}, 404),
         ("GET /ledger/nobody", {}, 404),

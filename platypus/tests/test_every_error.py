@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ from platypus_bank.plaid_door import ENDPOINTS
 from raw_plaid import CONTRACT, KEYS, Answer
 from refusals import Case, settings
 
+PAGE = (Path(__file__).parents[2] / "docs/platypus.md").read_text()
 KINDS = [
     error_cases.of_tokens, error_cases.of_products, error_cases.of_accounts, error_cases.of_link,
     error_cases.of_institutions, error_cases.of_the_sandbox, error_cases.of_data,
@@ -167,6 +170,13 @@ def produced() -> Iterator[str]:
 
 
 def test_every_documented_code_is_produced() -> None:
-    """Or there is a reason why it can't be, and it indeed isn't."""
+    """Or the page gives a reason why it can't be, and it indeed isn't."""
     documented = {code for codes in DOCUMENTED.values() for code in codes}
     assert documented - set(produced()) == NOT_TO_BE_HAD.keys()
+    refusals = PAGE.split("### Refusals\n")[1].split("\n### ")[0]
+    rows = [line.strip("| ").split(" | ") for line in refusals.splitlines() if line[:3] == "| `"]
+    told = {code: why for codes, why in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert told == NOT_TO_BE_HAD
+    assert f"Of the {len(documented)} codes" in refusals
+    assert f"{len(documented - told.keys())} can be had" in refusals
+    assert f"the {len(ENDPOINTS)} endpoints" in refusals

@@ -13,7 +13,8 @@ from plaid.model.investments_holdings_get_request import InvestmentsHoldingsGetR
 from plaid.model.liabilities_get_request import LiabilitiesGetRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 
-from platypus_bank.testing import Running, running
+from platypus_bank.receiver import until
+from platypus_bank.testing import ControlError, Running, running
 from raw_plaid import Plaid
 
 DAY = 86_400
@@ -94,7 +95,7 @@ def worlds_hash(leaps: int, days: int, seed: int = 7) -> dict[str, Any]:
             )
         for _ in range(leaps):
             bank.control.advance(days * DAY / leaps)
-        return bank.control.call("GET", "/ledger")
+        return bank.control.ledger_hash()
 
 
 def test_a_year_in_one_leap_is_a_year_in_many() -> None:
@@ -260,6 +261,19 @@ def test_debts_shrink_by_what_is_paid(city: Plaid) -> None:
     assert now["last_payment_date"] == "2024-01-22"
 
 
+def test_the_card_says_what_was_paid(city: Plaid) -> None:
+    """As the transactions have it."""
+    token = resident(city, "user_living", "transactions", "liabilities")
+    [card] = city.post("/liabilities/get", access_token=token)["liabilities"]["credit"]
+    _, rows = city.pull(token)
+    paid = [row for row in rows.values() if row["name"] == "AUTOMATIC PAYMENT - THANK YOU"]
+    last = max(paid, key=lambda row: str(row["date"]))
+    assert (card["last_payment_date"], card["last_payment_amount"]) == (
+        last["date"],
+        -last["amount"],
+    )
+
+
 def test_news_is_told_as_it_happens(city: Plaid, receiver: Any) -> None:
     """Without any call of the client's: each product's own webhook, when the day brought it news."""
     token = resident(
@@ -331,3 +345,27 @@ def test_plaid_python_reads_it_all(city: Plaid) -> None:
     assert len(page.added) == 500
     assert held.holdings
     assert owed.liabilities.student
+
+
+def test_a_crowd_links_at_once(city: Plaid) -> None:
+    """Each is somebody else, and is linked as by Link and an exchange."""
+    crowd = city.bank.control.crowd(3, days_requested=30)
+    assert [each["item_id"] for each in crowd] == [
+        each["item_id"] for each in city.bank.control.items()
+    ]
+    seen = [tuple(sorted(city.pull(each["access_token"])[1])) for each in crowd]
+    assert len(set(seen)) == 3
+    with pytest.raises(ControlError, match="<= 20000"):
+        city.bank.control.crowd(20_001)
+
+
+def test_a_clock_that_stands_moves_only_when_it_is_told_to(city: Plaid) -> None:
+    control = city.bank.control
+    assert control.clock()["now"] == control.clock()["now"] == "2024-01-01T09:00:00.000Z"
+    assert control.advance(60)["now"] == "2024-01-01T09:01:00.000Z"
+    city.bank.restart()
+    assert control.clock() == {**control.clock(), "now": "2024-01-01T09:01:00.000Z", "stands": True}
+    assert control.start_clock()["stands"] is False
+    until(lambda: control.clock()["now"] > "2024-01-01T09:01:00.000Z")
+    stopped = control.stop_clock()["now"]
+    assert control.clock()["now"] == stopped

@@ -83,7 +83,11 @@ def item_of(world: World, access_token: str) -> Item:
 
 def healthy_item_of(world: World, access_token: str) -> Item:
     """Return the Item of an access token; raises its error when it is in one, or InstitutionDown."""
-    item = item_of(world, access_token)
+    return healthy(world, item_of(world, access_token))
+
+
+def healthy(world: World, item: Item) -> Item:
+    """Return the Item, up to date; raises its error when it is in one, or InstitutionDown."""
     error = error_of(item)
     if error is not None:
         raise error
@@ -98,12 +102,17 @@ def error_of(item: Item) -> PlaidError | None:
 
 
 def item_with(world: World, access_token: str, product: str) -> Item:
+    """Return the healthy Item of an access token with `product` on it, as `with_product` does."""
+    return with_product(world, item_of(world, access_token), product)
+
+
+def with_product(world: World, item: Item, product: str) -> Item:
     """Return a healthy Item with `product` on it, adding it on first use.
 
     Raises ProductsNotSupported (the institution lacks it) or AdditionalConsentRequired (it stood
     in none of the link token's arrays). https://plaid.com/docs/link/initializing-products/
     """
-    item = healthy_item_of(world, access_token)
+    healthy(world, item)
     if product in item.products:
         return item
     if product not in institution(item.institution_id).products:

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(folder, problem)
         return 2
     try:
-        serve(worlds, options.host, options.port)
+        serve(worlds, options.host, options.port, options.allow_host)
     except OSError as problem:
         _complain(None, problem)
         return 2
@@ -43,6 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("serve", help="run the emulator")
     run.add_argument("--host", default="127.0.0.1")
+    run.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name by which /platypus may be called; may be repeated",
+    )
     run.add_argument("--port", type=int, default=8080, help="0 takes any free port")
     run.add_argument(
         "--data-dir",

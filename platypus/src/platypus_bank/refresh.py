@@ -13,7 +13,13 @@ from platypus_bank.seeds import blueprint, dynamic, people
 from platypus_bank.world import World
 
 
-def refresh(world: World, item: Item, random: Random) -> None:
+def ask_the_bank(world: World, item: Item) -> None:
+    """Let everything come in that the bank has by now, and what one refresh finds there."""
+    history.settle(world, item)
+    _refresh(world, item, Random(f"{item.id}/{item.last_seq}"))  # noqa: S311 - reproducible
+
+
+def _refresh(world: World, item: Item, random: Random) -> None:
     """Move the bank of a dynamic user on by one refresh; other people's stand still."""
     item.last_update_at = world.clock.now()
     world.store.put(item)

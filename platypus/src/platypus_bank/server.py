@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 
 import uvicorn
@@ -69,10 +69,13 @@ class _AnnouncingServer(uvicorn.Server):
             self.should_exit = True
 
 
-def serve(worlds: Worlds, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; raises OSError when the address can't be had."""
+def serve(worlds: Worlds, host: str, port: int, allow_hosts: Sequence[str] = ()) -> None:
+    """Serve until SIGTERM or SIGINT; raises OSError when the address can't be had.
+
+    `allow_hosts` are other names by which the control API may be called.
+    """
     config = uvicorn.Config(
-        make_app(worlds),
+        make_app(worlds, [host, *allow_hosts]),
         http=_DroppableProtocol,
         ws="none",
         lifespan="off",

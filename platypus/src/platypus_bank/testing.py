@@ -76,9 +76,35 @@ class Control(TroubleMaker):
         found: dict[str, Any] = self.call("POST", f"/items/{quote(item_id)}/new_account", body)
         return dict(found["account"])
 
+    def fire_webhook(self, item_id: str, webhook_code: str, **which: Any) -> None:
+        """Send one of Plaid's webhooks, nothing else changes: webhook_type, new_transactions."""
+        body = {"webhook_code": webhook_code, **which}
+        self.call("POST", f"/items/{quote(item_id)}/fire_webhook", body)
+
+    def refresh(self, item_id: str) -> dict[str, Any]:
+        """Ask the bank again, as /transactions/refresh does."""
+        return self.call("POST", f"/items/{quote(item_id)}/refresh")
+
     def ledger(self, item_id: str) -> dict[str, Any]:
         """Return what a correct client must hold: accounts, transactions."""
         return self.call("GET", f"/ledger/{quote(item_id)}")
+
+    def crowd(self, count: int, **who: Any) -> list[dict[str, str]]:
+        """Let many people link their banks at once; returns item_id and access_token of each."""
+        found: list[dict[str, str]] = self.call("POST", "/items", {"count": count, **who})["items"]
+        return found
+
+    def ledger_hash(self) -> dict[str, Any]:
+        """Return how many Items and transactions there are, and one hash of all ledgers."""
+        return self.call("GET", "/ledger")
+
+    def stop_clock(self) -> dict[str, Any]:
+        """Let the world's time stand still, but for `advance`."""
+        return self.call("POST", "/clock/stop")
+
+    def start_clock(self) -> dict[str, Any]:
+        """Let the world's time go on from where it stands."""
+        return self.call("POST", "/clock/start")
 
     def items(self) -> list[dict[str, Any]]:
         """Return all Items."""

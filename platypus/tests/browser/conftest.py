@@ -36,6 +36,7 @@ PAGES = {
     "plain.html": PLATYPUS_TAG + PLAIN,
     "react.html": REACT,
     "tagged.html": PLATYPUS_TAG + REACT,
+    "done.html": "<p>Welcome back</p>",
 }
 
 

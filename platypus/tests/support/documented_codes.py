@@ -64,5 +64,5 @@ NOT_TO_BE_HAD = {
     "TOO_MANY_VERIFICATION_ATTEMPTS": "typed into Link's page for micro-deposits, which is not here",
     "INVALID_ACCOUNT_NUMBER": "typed into Link's page for micro-deposits, which is not here",
     "PROFILE_AUTHENTICATION_FAILED": "of Layer, which is not emulated",
-    "INVALID_USER_IDENTITY_DATA": "of /user/create, which is not emulated",
+    "INVALID_USER_IDENTITY_DATA": "of `/user/create`, which is not emulated",
 }

@@ -67,6 +67,10 @@ class Link:
         """The names of the events so far."""
         return [each[1] for each in self.heard if each[0] == "onEvent"]
 
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """The metadata of the events of one name."""
+        return [each[2] for each in self.heard if each[:2] == ["onEvent", event]]
+
     def ended(self) -> list[Any]:
         """Wait until Link has ended and return that callback: [name, first, metadata]."""
         self.page.wait_for_function("/on(Success|Exit)/.test(sessionStorage.heard)", polling="raf")

@@ -132,7 +132,7 @@ def live(seed: int, items: int, months: int, *, progress: bool = False) -> Outco
         for client in clients:
             client.pull()
             _compare(bank, client)
-        return {**bank.control.call("GET", "/ledger"), "met": met.hexdigest()}
+        return {**bank.control.ledger_hash(), "met": met.hexdigest()}
 
 
 def _compare(bank: Running, client: Client) -> None:

@@ -2,7 +2,18 @@
 
 from starlette.routing import Route
 
-from platypus_bank.control import faults, health, institutions, items, link, webhooks, world, worlds
+from platypus_bank.control import (
+    crowds,
+    faults,
+    health,
+    institutions,
+    items,
+    link,
+    sandbox,
+    webhooks,
+    world,
+    worlds,
+)
 from platypus_bank.control.door import Action, door
 from platypus_bank.worlds import Worlds
 
@@ -10,7 +21,9 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     **world.ACTIONS,
     **link.ACTIONS,
     **items.ACTIONS,
+    **crowds.ACTIONS,
     **health.ACTIONS,
+    **sandbox.ACTIONS,
     **institutions.ACTIONS,
     **faults.ACTIONS,
     **webhooks.ACTIONS,

@@ -12,7 +12,7 @@ from platypus_bank.errors import ItemLoginRequired, UserPermissionRevoked
 from platypus_bank.records import Account
 
 NOTICE_SECONDS = 7 * 86_400  # Plaid tells of an end a week ahead
-_BREAKING = sorted(LASTING_ERRORS.keys() - {UserPermissionRevoked.code})  # that is `revoke`
+BREAKING = sorted(LASTING_ERRORS.keys() - {UserPermissionRevoked.code})  # that is `revoke`
 Ahead = Annotated[float, Meta(ge=0, le=10 * 365 * 86_400)]
 
 
@@ -56,8 +56,8 @@ class NewAccount(Struct, kw_only=True, forbid_unknown_fields=True):
 def break_login(knock: Knock) -> dict[str, Any]:
     """Break the login: ITEM_LOGIN_REQUIRED or another lasting error, and ITEM/ERROR."""
     world, item, wanted = knock.service.world, knock.item(), knock.read(Break)
-    if wanted.error_code not in _BREAKING:
-        raise RefusedError(f"no error that lasts; there are {', '.join(_BREAKING)}")
+    if wanted.error_code not in BREAKING:
+        raise RefusedError(f"no error that lasts; there are {', '.join(BREAKING)}")
     health.break_login(world, item, wanted.reason, wanted.error_code)
     return shown(world, item)
 

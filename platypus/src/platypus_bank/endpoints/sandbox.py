@@ -9,7 +9,6 @@ from platypus_bank import health
 from platypus_bank.access import item_of
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.accounts import open_accounts
-from platypus_bank.errors import InvalidField, SandboxProductNotEnabled, SandboxWebhookInvalid
 from platypus_bank.opening import Login, Terms, issue_public_token, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
@@ -19,7 +18,7 @@ from platypus_bank.statements import Period, check_dates
 from platypus_bank.users import check_user
 from platypus_bank.webhooks import outbox
 from platypus_bank.webhooks.bodies import webhook
-from platypus_bank.webhooks.firable import FIRABLE, Code, Kind, Options
+from platypus_bank.webhooks.firable import Code, Kind, Options, fire_on_demand
 from platypus_bank.world import World
 
 
@@ -109,21 +108,11 @@ def item_reset_login(world: World, request: ByAccessToken) -> dict[str, Any]:
 def item_fire_webhook(world: World, request: FireWebhook) -> dict[str, Any]:
     """Send a webhook of the asked-for code; nothing else changes.
 
-    Raises InvalidField (no such code of that type), SandboxProductNotEnabled, SandboxWebhookInvalid.
+    Raises what `fire_on_demand` raises.
     """
     item = item_of(world, request.access_token)
-    known = FIRABLE[request.webhook_code]
-    wanted = [each for each in known if request.webhook_type in (None, each.kind)]
-    if not wanted:
-        raise InvalidField(
-            f"webhook_type {request.webhook_type} has no webhook_code {request.webhook_code}"
-        )
-    _, product, body = wanted[0]
-    if product is not None and product not in item.products:
-        raise SandboxProductNotEnabled(product)
-    if item.webhook is None:
-        raise SandboxWebhookInvalid
-    outbox.fire(world, item, body(world, item, Options(request.options.new_transactions)))
+    wanted = Options(request.options.new_transactions)
+    fire_on_demand(world, item, request.webhook_code, request.webhook_type, wanted)
     return {"webhook_fired": True}
 
 

@@ -1,7 +1,6 @@
 """/transactions/*: sync, get and refresh (https://plaid.com/docs/api/products/transactions/)."""
 
 from datetime import date
-from random import Random
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -12,7 +11,7 @@ from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.accounts import open_accounts
 from platypus_bank.errors import ProductNotReady
 from platypus_bank.records import Item, Script
-from platypus_bank.refresh import refresh
+from platypus_bank.refresh import ask_the_bank
 from platypus_bank.requests import ByAccessToken, Count, Days, Nullable
 from platypus_bank.webhooks import news
 from platypus_bank.world import World
@@ -150,9 +149,7 @@ def transactions_get(world: World, request: TransactionsGet) -> dict[str, Any]:
 
 def transactions_refresh(world: World, request: ByAccessToken) -> dict[str, Any]:
     """Ask the bank again: only the dynamic user has anything new."""
-    item = item_with(world, request.access_token, "transactions")
-    history.settle(world, item)
-    refresh(world, item, Random(f"{item.id}/{item.last_seq}"))  # noqa: S311 - reproducible
+    ask_the_bank(world, item_with(world, request.access_token, "transactions"))
     return {}
 
 

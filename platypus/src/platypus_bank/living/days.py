@@ -19,7 +19,7 @@ from platypus_bank.living.purchases import purchases
 
 _BOOKED_AT = 7 * 3600
 _FRIDAY = 4
-_SAVE_ON, _INVEST_ON, _PAY_CARD_ON = 2, 3, 25
+_SAVE_ON, _INVEST_ON = 2, 3
 _EUROS = 100_000  # cents that go along on a trip
 _RATE = 110  # dollar cents for a euro, always
 
@@ -102,7 +102,7 @@ def _debts(who: Person, day: date) -> Iterator[Movement]:
         label = "DEPT OF ED STUDENT LN"
         yield _booked(day, "student", "checking", cents, label, _STUDENT, "Dept of Ed")
         yield _booked(day, "received", "student", -cents, "PAYMENT RECEIVED", _STUDENT)
-    if falls_due(day, _PAY_CARD_ON):
+    if falls_due(day, debts.CARD_DAY):
         cents = statement(who, *month_before(day))
         if cents > 0:
             yield _booked(day, "pay card", "checking", cents, "CREDIT CARD 3333 PAYMENT", _CARD)

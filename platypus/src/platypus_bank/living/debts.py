@@ -10,7 +10,7 @@ from platypus_bank.living.person import Person
 from platypus_bank.seeds import debts as blank
 from platypus_bank.seeds.debts import Liability
 
-STUDENT_DAY = 22
+STUDENT_DAY, CARD_DAY = 22, 25
 CARD_LIMIT = 1_200_000
 _BEGAN = date(2019, 1, 1)
 _MORTGAGE_PERCENT, _STUDENT_PERCENT = 4, 5
@@ -123,17 +123,26 @@ def student_liability(who: Person, today: date) -> Liability:
     )
 
 
-def card_liability(owed: int, today: date) -> Liability:
-    """Return CreditCardLiability of the OpenAPI file; `owed` is what the last statement says."""
-    statement, paid_on = today.replace(day=1), _last_booked(today, 25)
+def card_paid_on(today: date) -> date:
+    """Return the day on which the card was last paid."""
+    return _last_booked(today, CARD_DAY)
+
+
+def card_liability(owed: int, paid: int, today: date) -> Liability:
+    """Return CreditCardLiability of the OpenAPI file.
+
+    `owed` is what the last statement says, `paid` what the last payment was; cents.
+    """
+    statement = today.replace(day=1)
     return blank.card(
         {"purchase_apr": _CARD_PERCENT},
         money(owed),
         today,
         last_statement_issue_date=statement.isoformat(),
-        last_payment_date=paid_on.isoformat(),
+        last_payment_amount=money(paid),
+        last_payment_date=card_paid_on(today).isoformat(),
         minimum_payment_amount=money(min(owed, _MINIMUM)),
-        next_payment_due_date=statement.replace(day=25).isoformat(),
+        next_payment_due_date=statement.replace(day=CARD_DAY).isoformat(),
     )
 
 

@@ -11,12 +11,13 @@ from platypus_bank.seeds.blueprint import Account
 
 
 def accounts(who: Person, today: date) -> list[Account]:
-    """Return all accounts with what they hold and owe; their transactions come as time goes by."""
+    """Return all accounts with what they are worth and owe.
+
+    Their transactions come as time goes by, what the broker holds when somebody asks.
+    """
     found = [_checking(who), _savings(who), _euro(who), *changing(who, today)]
     for account in found:
         account.owners = [who.owner()]
-        if account.role == "brokerage":
-            account.portfolio = investing.portfolio(who, today)
     return found
 
 
@@ -44,11 +45,12 @@ def _savings(who: Person) -> Account:
 
 def _card(who: Person, today: date) -> Account:
     owed = statement(who, *month_before(today))
+    paid = statement(who, *month_before(debts.card_paid_on(today)))
     return Account(
         role="card", name="Platypus Webfoot Card", official_name="Platypus Webfoot Rewards Card",
         mask="3333", type="credit", subtype="credit card", current=money(owed),
         available=money(debts.CARD_LIMIT - owed), limit=money(debts.CARD_LIMIT),
-        liability=debts.card_liability(owed, today),
+        liability=debts.card_liability(owed, paid, today),
     )  # fmt: skip
 
 

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from platypus_bank.errors import UserPermissionRevoked
+from platypus_bank.errors import (
+    InvalidField,
+    SandboxProductNotEnabled,
+    SandboxWebhookInvalid,
+    UserPermissionRevoked,
+)
 from platypus_bank.history import status
 from platypus_bank.records import Account, Item
-from platypus_bank.webhooks import bodies
+from platypus_bank.webhooks import bodies, outbox
 from platypus_bank.webhooks.bodies import Body, item_webhook, webhook
 from platypus_bank.world import World
 
@@ -179,3 +184,21 @@ FIRABLE: Mapping[Code, list[Firable]] = {
     "PRODUCT_READY": [Firable("ASSETS", "assets", _report("PRODUCT_READY", report_type="FULL"))],
     "ERROR": [Firable("ASSETS", "assets", _report("ERROR", error=_REPORT_ERROR))],
 }
+
+
+def fire_on_demand(
+    world: World, item: Item, code: Code, kind: Kind | None, options: Options
+) -> None:
+    """Send the webhook of a code, and of a type where there are several (else the first).
+
+    Raises InvalidField (no such code of that type), SandboxProductNotEnabled, SandboxWebhookInvalid.
+    """
+    wanted = [each for each in FIRABLE[code] if kind in (None, each.kind)]
+    if not wanted:
+        raise InvalidField(f"webhook_type {kind} has no webhook_code {code}")
+    _, product, body = wanted[0]
+    if product is not None and product not in item.products:
+        raise SandboxProductNotEnabled(product)
+    if item.webhook is None:
+        raise SandboxWebhookInvalid
+    outbox.fire(world, item, body(world, item, options))
