@@ -9,6 +9,7 @@ import plaid
 import pytest
 from plaid.api import plaid_api
 
+from households import Household
 from platypus_bank.receiver import Receiver, receiving
 from platypus_bank.testing import Running, running
 from raw_plaid import CONTRACT, KEYS, Plaid
@@ -26,6 +27,12 @@ def bank(process: Running) -> Running:
     process.control.reset()
     process.control.settings(initial_update_seconds=0, historical_update_seconds=0)
     return process
+
+
+@pytest.fixture(scope="module")
+def household(process: Running, request: pytest.FixtureRequest) -> Household:
+    """A world for the tests of one module that leave it as it was; others' resets don't touch it."""
+    return Household.at(process, f"household of {request.module.__name__}")
 
 
 @pytest.fixture

@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
+from endpoint_calls import CALLS, filled
 from platypus_bank.faults.asked import covers
 from platypus_bank.faults.catalogue import CALL_FAULTS, is_survived
 from platypus_bank.testing import ControlError
 from stubborn import SYNC, knock, pull
 
 ITEM_GET = "/item/get"
-SAMPLES = ("/accounts/get", "/transactions/get")
+SAMPLES = (
+    "/accounts/get", "/transactions/get", "/link/token/create", "/accounts/balance/get",
+    "/sandbox/item/reset_login",
+)  # fmt: skip
 REFUSALS = {
     name: told.groups()
     for name, known in CALL_FAULTS.items()
     if (told := re.fullmatch(r"(\d{3}) `(\w+)`", known.does))
 }
 MUTATION = (400, "TRANSACTIONS_ERROR", "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION")
-SEVERAL = {"start_date": "2000-01-01", "end_date": "2100-01-01"}
 
 
 def observe(bank: Any, path: str, **body: Any) -> tuple[Any, ...]:
@@ -53,15 +56,15 @@ def test_a_refusal_is_plaids(api: Any, bank: Any, name: str) -> None:
     """Once, with the documented status, type and code, in Plaid's shape; then all is well."""
     access, _ = api.item("transactions", "liabilities")
     path = next(each for each in SAMPLES if any(covers(p, each) for p in CALL_FAULTS[name].paths))
-    body = SEVERAL if path == "/transactions/get" else {}
+    body = filled(CALLS[path].body, {"$access": access})
     bank.control.fault(name=name)
     if CALL_FAULTS[name].paths != ("*",):
         assert api.post(ITEM_GET, access_token=access).status == 200
-    refused = api.post(path, access_token=access, **body)
+    refused = api.post(path, **body)
     status, code = REFUSALS[name]
     assert (str(refused.status), refused["error_code"]) == (status, code)
     assert refused["error_message"]
-    assert api.post(path, access_token=access, **body).status == 200
+    assert api.post(path, **body).status == 200
     [call] = [each for each in bank.control.calls() if each["fault"]]
     assert (call["fault"], call["path"], call["error_code"]) == (name, path, code)
 

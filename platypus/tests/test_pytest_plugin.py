@@ -19,6 +19,7 @@ import pytest
 
 def ask(platypus, path, **body):
     headers = {"PLAID-CLIENT-ID": platypus.client_id, "PLAID-SECRET": platypus.secret}
+    headers["Content-Type"] = "application/json"
     request = urllib.request.Request(platypus.url + path, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)

@@ -31,9 +31,11 @@ from platypus_bank.endpoints import (
     webhooks,
 )
 from platypus_bank.errors import (
+    IncompatibleApiVersion,
     InternalServerError,
     InvalidApiKeys,
     InvalidBody,
+    InvalidHeaders,
     NotFound,
     PlaidError,
 )
@@ -147,6 +149,7 @@ class Visit(NamedTuple):
         if self.request.method != "POST":
             raise NotFound
         world.address = str(self.request.base_url).rstrip("/")
+        _check_content_type(self.request)
         fields = read_object(self.body)
         if call.path not in _WITHOUT_KEYS:
             _authenticate(self.request, fields)
@@ -173,10 +176,18 @@ class Visit(NamedTuple):
         return answer
 
 
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type")
+    if given is None:
+        raise InvalidHeaders
+    if given.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidBody
+
+
 def _authenticate(request: Request, fields: dict[str, Any]) -> None:
     # Any non-empty pair will do. The secret is dropped here: never stored, never logged.
     if not all(_credential(request, fields, name) for name in ("client_id", "secret")):
-        raise InvalidApiKeys
+        raise IncompatibleApiVersion if "public_key" in fields else InvalidApiKeys
     fields.pop("client_id", None)
     fields.pop("secret", None)
 

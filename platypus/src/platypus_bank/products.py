@@ -1,6 +1,6 @@
 """Product names, and which of them can be asked for (https://plaid.com/docs/api/link/)."""
 
-from platypus_bank.errors import InvalidProduct
+from platypus_bank.errors import InvalidField, InvalidProduct
 
 _KNOWN = frozenset(
     [
@@ -27,6 +27,8 @@ _KNOWN = frozenset(
         "processor_identity",
         "profile",
         "cra_base_report",
+        "cra_home_lending",
+        "cra_qualify",
         "cra_income_insights",
         "cra_partner_insights",
         "cra_network_insights",
@@ -42,6 +44,7 @@ _KNOWN = frozenset(
         "transactions_refresh",
     ]
 )
+_WITHOUT_ASKING = frozenset(["balance", "recurring_transactions", "investments_refresh", "monitor"])
 
 
 def check_products(products: list[str]) -> None:
@@ -55,3 +58,10 @@ def check_products(products: list[str]) -> None:
         raise InvalidProduct(
             f"client is not authorized to access the following products: [{names}]"
         )
+
+
+def check_names(products: list[str]) -> None:
+    """Raise InvalidField for what is no name of a product, also not of one that is never asked for."""
+    wrong = sorted(set(products) - _KNOWN - _WITHOUT_ASKING)
+    if wrong:
+        raise InvalidField(f"products is invalid: no product is called {', '.join(wrong)}")

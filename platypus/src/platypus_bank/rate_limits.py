@@ -63,4 +63,5 @@ def exceeded(path: str, *, of_item: bool) -> RateLimitExceeded:
     code = _CODES.get(path, path.strip("/").replace("/", "_").upper() + "_LIMIT")
     if path == _BALANCE:
         code = "BALANCE_LIMIT" if of_item else "ACCOUNTS_BALANCE_GET_LIMIT"
-    return RateLimitExceeded(code, of_item=of_item)
+    words = path.strip("/").replace("/", " ").replace("_", " ")
+    return RateLimitExceeded(code, "this item" if of_item else f'"{words}"')

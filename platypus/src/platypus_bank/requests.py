@@ -5,15 +5,18 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from platypus_bank.errors import InvalidBody, InvalidField, MissingFields, UnknownFields
 from platypus_bank.exact_json import decode
 
 R = TypeVar("R", bound="PlaidRequest")
+T = TypeVar("T")
+# Where a client may say null. Elsewhere a default of None means that the field was left out, and a
+# null is INVALID_FIELD: the OpenAPI file tells which fields are `nullable`.
+Nullable = Annotated[T | None, Meta(extra={"nullable": True})]
 Count = Annotated[int, Meta(ge=1, le=500)]
 Days = Annotated[int, Meta(ge=1, le=730)]
-Date = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+([/?#]\S*)?$", max_length=2048)]
 CountryCode = Literal[
     "US", "GB", "ES", "NL", "FR", "IE", "CA", "DE", "IT", "PL",
@@ -26,8 +29,8 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 class PlaidRequest(Struct, kw_only=True):
     """What every Plaid request may carry: the credentials, which are checked and dropped."""
 
-    client_id: str | None = None
-    secret: str | None = None
+    client_id: Nullable[str] = None
+    secret: Nullable[str] = None
 
 
 class ByAccessToken(PlaidRequest, kw_only=True):
@@ -53,34 +56,55 @@ def read_request(kind: type[R], fields: dict[str, Any]) -> R:
     Raises MissingFields, then UnknownFields, then InvalidField; nested fields are named
     `options.count`.
     """
-    missing, unknown = _compare(kind, fields, "")
-    if missing:
-        raise MissingFields(missing)
-    if unknown:
-        raise UnknownFields(unknown)
+    flaws = _Flaws()
+    _look(kind, fields, "", flaws)
+    if flaws.missing:
+        raise MissingFields(flaws.missing)
+    if flaws.unknown:
+        raise UnknownFields(flaws.unknown)
+    if flaws.nulls:
+        raise InvalidField(f"{flaws.nulls[0]} is invalid: must not be null")
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as problem:
         raise InvalidField(_explain(str(problem))) from problem
 
 
-def _compare(
-    kind: type[Struct], fields: dict[str, Any], prefix: str
-) -> tuple[list[str], list[str]]:
-    known = {field.name: field for field in msgspec.structs.fields(kind)}
-    missing = [prefix + name for name in known if known[name].required and name not in fields]
-    unknown = [prefix + name for name in fields if name not in known]
-    for name, value in fields.items():
-        nested = _struct_in(known[name].type) if name in known else None
-        if nested and isinstance(value, dict):
-            below = _compare(nested, value, f"{prefix}{name}.")
-            missing += below[0]
-            unknown += below[1]
-    return missing, unknown
+class _Flaws(Struct):
+    missing: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    nulls: list[str] = field(default_factory=list)
+
+
+def _look(kind: type[Struct], fields: dict[str, Any], prefix: str, flaws: _Flaws) -> None:
+    known = {each.name: each for each in msgspec.structs.fields(kind)}
+    required = [name for name, each in known.items() if each.required]
+    flaws.missing += [prefix + name for name in required if name not in fields]
+    flaws.unknown += [prefix + name for name in fields if name not in known]
+    for name in fields.keys() & known.keys():
+        value, expected = fields[name], known[name].type
+        if value is None and not _is_nullable(expected):
+            flaws.nulls.append(prefix + name)
+        nested = _struct_in(expected)
+        if nested is None:
+            continue
+        if isinstance(value, dict):
+            _look(nested, value, f"{prefix}{name}.", flaws)
+        elif isinstance(value, list):
+            for place, each in enumerate(value):
+                if isinstance(each, dict):
+                    _look(nested, each, f"{prefix}{name}[{place}].", flaws)
+
+
+def _is_nullable(kind: Any) -> bool:  # noqa: ANN401 - type expressions have no type
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return any(isinstance(each, Meta) and bool(each.extra) for each in notes)
 
 
 def _struct_in(kind: Any) -> type[Struct] | None:  # noqa: ANN401 - type expressions have no type
-    if get_origin(kind) in (Union, UnionType):
+    if get_origin(kind) is Annotated:
+        return _struct_in(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType, list):
         return next((found for each in get_args(kind) if (found := _struct_in(each))), None)
     return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
 

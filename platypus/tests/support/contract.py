@@ -16,6 +16,7 @@ from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
+from documented_codes import NOT_TO_BE_HAD, TYPE_OF
 from platypus_bank.plaid_door import ENDPOINTS
 
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[4] / "shared/reference/plaid-openapi-2020-09-14.yml"
@@ -55,14 +56,44 @@ class Contract:
             f"Platypus: {len(ENDPOINTS) - len(silent)} of its {len(ENDPOINTS)} endpoints answered,"
             f" in {len(cases)} different ways (ok, or an error code), {self.cases.total()} times"
             + "".join(f", not {each}" for each in silent)
+            + f"; {self._told_of_codes()}"
         )
         if FILE.exists():
             return f"{told}; each was as {FILE.name} says."
         return f"{told}. NOT held against Plaid's OpenAPI file, for there is no {FILE}."
 
+    def _told_of_codes(self) -> str:
+        given = {outcome for _, outcome in self.cases}
+        return (
+            f"{len(TYPE_OF.keys() & given)} documented error codes produced of {len(TYPE_OF)}, "
+            f"{len(NOT_TO_BE_HAD)} of which are not to be had"
+        )
+
     def paths(self) -> list[str]:
         """Return Plaid's endpoints, all of which the emulator knows at least by name."""
         return sorted(self._file["paths"]) if FILE.exists() else []
+
+    def request(self, path: str) -> dict[str, Any]:
+        """Return what a request of `path` has to be, with every `$ref` and `allOf` resolved."""
+        schema = self._file["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        return self._resolved(schema["schema"])
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in schema:
+            named = self._file["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            return self._resolved(named)
+        whole = {name: each for name, each in schema.items() if name not in ("allOf", "anyOf")}
+        for part in (*schema.get("allOf", ()), *schema.get("anyOf", ())):
+            known = self._resolved(part)
+            properties = known.get("properties", {}) | whole.get("properties", {})
+            whole = known | whole | ({"properties": properties} if properties else {})
+        properties = whole.get("properties", {})
+        whole |= {"properties": {name: self._resolved(properties[name]) for name in properties}}
+        if "items" in whole:
+            whole["items"] = self._resolved(whole["items"])
+        return (
+            whole if whole["properties"] else {n: v for n, v in whole.items() if n != "properties"}
+        )
 
     @cached_property
     def _file(self) -> dict[str, Any]:

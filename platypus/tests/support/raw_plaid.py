@@ -80,13 +80,17 @@ class Plaid:
         return str(answer["link_token"])
 
     def item(self, *products: str, **options: Any) -> tuple[str, str]:
-        """Open an Item through the Sandbox's short cut: (access_token, item_id)."""
+        """Open an Item through the Sandbox's short cut: (access_token, item_id).
+
+        `institution` is its bank, First Platypus Bank unless given; options of None are left out.
+        """
+        bank = options.pop("institution", "ins_109508")
         options.setdefault("transactions", {"days_requested": 730})
         made = self.post(
             "/sandbox/public_token/create",
-            institution_id="ins_109508",
+            institution_id=bank,
             initial_products=list(products) or ["transactions"],
-            options=options,
+            options={name: value for name, value in options.items() if value is not None},
         )
         assert made.status == 200, made.body
         answer = self.post("/item/public_token/exchange", public_token=made["public_token"])

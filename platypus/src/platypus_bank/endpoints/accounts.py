@@ -1,5 +1,6 @@
 """/accounts/*: the Item's open accounts and their balances (https://plaid.com/docs/api/accounts/)."""
 
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct, field
@@ -21,7 +22,7 @@ class AccountsOptions(Struct, kw_only=True):
 class BalanceOptions(AccountsOptions, kw_only=True):
     """Also the oldest balance that would do, which only Capital One needs."""
 
-    min_last_updated_datetime: str | None = None
+    min_last_updated_datetime: datetime | None = None
 
 
 class AccountsGet(ByAccessToken, kw_only=True):

@@ -1,7 +1,9 @@
 """Plaid's endpoints that are not emulated: they answer as to a client that was not given them."""
 
 from platypus_bank.errors import (
+    DirectIntegrationNotEnabled,
     InvalidProcessorToken,
+    NoLongerAvailable,
     NotFound,
     PlaidError,
     UnauthorizedRouteAccess,
@@ -20,12 +22,21 @@ _FAMILIES = frozenset(
     ]
 )  # fmt: skip
 
+# It made what Link was opened with before there were link tokens, and is not in the OpenAPI file any
+# more. That this one is meant by NO_LONGER_AVAILABLE is ours.
+_DISCONTINUED = {"/item/add_token/create"}
+
 
 def refusal(path: str) -> PlaidError:
     """Return what Plaid would say to a call of `path`: not enabled, or no such endpoint at all.
 
-    A processor's endpoints have their own word for a token that nobody can have got here.
+    One is discontinued, and /item/create wants Link instead. A processor's endpoints have their own
+    word for a token that nobody can have got here.
     """
+    if path in _DISCONTINUED:
+        return NoLongerAvailable()
+    if path == "/item/create":
+        return DirectIntegrationNotEnabled()
     _, _, rest = path.partition("/")
     family, _, more = rest.partition("/")
     if family == "processor" and not more.endswith("token/create"):

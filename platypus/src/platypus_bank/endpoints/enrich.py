@@ -1,7 +1,9 @@
 """/transactions/enrich and /categories/get (https://plaid.com/docs/api/products/enrich/)."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from platypus_bank.endpoints import Table
@@ -14,6 +16,16 @@ from platypus_bank.seeds.merchants import Merchant, recognise
 from platypus_bank.world import World
 
 _TRANSACTIONS_MAX = 100
+
+
+class ProvidedLocation(Struct, kw_only=True, omit_defaults=True):
+    """ClientProvidedTransactionLocation."""
+
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    address: str | None = None
+    postal_code: str | None = None
 
 
 class ProvidedTransaction(Struct, kw_only=True):
@@ -29,9 +41,9 @@ class ProvidedTransaction(Struct, kw_only=True):
     client_account_id: str | None = None
     account_type: str | None = None
     account_subtype: str | None = None
-    location: dict[str, Any] | None = None
+    location: ProvidedLocation = field(default_factory=ProvidedLocation)
     mcc: str | None = None
-    date_posted: str | None = None
+    date_posted: date | None = None
 
 
 class EnrichOptions(Struct, kw_only=True):
@@ -76,9 +88,7 @@ def _enriched(given: ProvidedTransaction) -> dict[str, Any]:
 
 
 def _enrichments(given: ProvidedTransaction, shop: Merchant | None) -> dict[str, Any]:
-    place = empty_location() | {
-        name: value for name, value in (given.location or {}).items() if value is not None
-    }
+    place = empty_location() | msgspec.to_builtins(given.location)
     about: dict[str, Any] = {
         "check_number": None,
         "counterparties": [],

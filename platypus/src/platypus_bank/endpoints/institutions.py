@@ -8,11 +8,13 @@ from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidInstitution
 from platypus_bank.institution_status import status_of
+from platypus_bank.products import check_names
 from platypus_bank.records import InstitutionStatus
-from platypus_bank.requests import Count, Countries, PlaidRequest
+from platypus_bank.requests import Count, Countries, Nullable, PlaidRequest
 from platypus_bank.seeds.institutions import Institution, institution, search
 from platypus_bank.world import World
 
+Products = Annotated[list[str], Meta(min_length=1)]
 _SEARCH_LIMIT = 10
 _STATUS_KINDS = (
     "item_logins",
@@ -30,8 +32,8 @@ _REFRESH = {"HEALTHY": "NORMAL", "DEGRADED": "DELAYED", "DOWN": "STOPPED"}
 
 class _Options(Struct, kw_only=True):
     include_optional_metadata: bool = False
-    include_auth_metadata: bool | None = False
-    include_payment_initiation_metadata: bool | None = False
+    include_auth_metadata: bool = False
+    include_payment_initiation_metadata: bool = False
 
 
 class ByIdOptions(_Options, kw_only=True):
@@ -40,19 +42,29 @@ class ByIdOptions(_Options, kw_only=True):
     include_status: bool = False
 
 
-class SearchOptions(_Options, kw_only=True):
-    """InstitutionsSearchRequestOptions."""
+class PaymentInitiation(Struct, kw_only=True):
+    """InstitutionsSearchPaymentInitiationOptions, which change nothing here."""
 
-    oauth: bool | None = None
-    payment_initiation: dict[str, Any] | None = None
+    payment_id: Nullable[str] = None
+    consent_id: Nullable[str] = None
+
+
+class SearchOptions(Struct, kw_only=True):
+    """InstitutionsSearchRequestOptions: only here two of them may be null."""
+
+    include_optional_metadata: bool = False
+    include_auth_metadata: Nullable[bool] = False
+    include_payment_initiation_metadata: Nullable[bool] = False
+    oauth: Nullable[bool] = None
+    payment_initiation: Nullable[PaymentInitiation] = None
 
 
 class GetOptions(_Options, kw_only=True):
     """InstitutionsGetRequestOptions."""
 
-    products: list[str] | None = None
-    routing_numbers: list[str] | None = None
-    oauth: bool | None = None
+    products: Nullable[Products] = None
+    routing_numbers: Nullable[list[str]] = None
+    oauth: Nullable[bool] = None
 
 
 class InstitutionsGetById(PlaidRequest, kw_only=True):
@@ -68,7 +80,7 @@ class InstitutionsSearch(PlaidRequest, kw_only=True):
 
     query: Annotated[str, Meta(min_length=1)]
     country_codes: Countries
-    products: list[str] | None = None
+    products: Nullable[Products] = None
     options: SearchOptions = field(default_factory=SearchOptions)
 
 
@@ -93,8 +105,9 @@ def institutions_get_by_id(world: World, request: InstitutionsGetById) -> dict[s
 
 
 def institutions_search(world: World, request: InstitutionsSearch) -> dict[str, Any]:
-    """Return up to ten institutions whose name holds the query."""
+    """Return up to ten institutions whose name holds the query; raises InvalidField."""
     del world
+    check_names(request.products or [])
     found = search(
         list(request.country_codes),
         query=request.query,
@@ -105,9 +118,10 @@ def institutions_search(world: World, request: InstitutionsSearch) -> dict[str, 
 
 
 def institutions_get(world: World, request: InstitutionsGet) -> dict[str, Any]:
-    """Return a page of all institutions, with their total."""
+    """Return a page of all institutions, with their total; raises InvalidField."""
     del world
     options = request.options
+    check_names(options.products or [])
     found = search(list(request.country_codes), products=options.products, oauth=options.oauth)
     if options.routing_numbers:
         wanted = set(options.routing_numbers)
@@ -116,7 +130,7 @@ def institutions_get(world: World, request: InstitutionsGet) -> dict[str, Any]:
     return {"institutions": [_body(each, options) for each in page], "total": len(found)}
 
 
-def _body(found: Institution, options: _Options) -> dict[str, Any]:
+def _body(found: Institution, options: _Options | SearchOptions) -> dict[str, Any]:
     body: dict[str, Any] = {
         "institution_id": found.institution_id,
         "name": found.name,

@@ -1,5 +1,6 @@
 """/investments/*: holdings, what was done, numbers (https://plaid.com/docs/api/products/investments/)."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
@@ -7,10 +8,10 @@ from msgspec import Meta, Struct, field
 from platypus_bank.access import item_body, item_with
 from platypus_bank.endpoints import Table
 from platypus_bank.endpoints.accounts import AccountsGet, open_accounts
-from platypus_bank.errors import NoInvestmentAccounts
+from platypus_bank.errors import NoInvestmentAccounts, NoInvestmentAuthAccounts
 from platypus_bank.investments import wait_for_extraction
 from platypus_bank.records import Account, Item, Owners, Portfolio
-from platypus_bank.requests import ByAccessToken, Count, Date
+from platypus_bank.requests import ByAccessToken, Count
 from platypus_bank.world import World
 
 _TYPES = {"investment", "brokerage"}
@@ -29,8 +30,8 @@ class TransactionsOptions(Struct, kw_only=True):
 class TransactionsGet(ByAccessToken, kw_only=True):
     """InvestmentsTransactionsGetRequest."""
 
-    start_date: Date
-    end_date: Date
+    start_date: date
+    end_date: date
     options: TransactionsOptions = field(default_factory=TransactionsOptions)
 
 
@@ -66,11 +67,14 @@ def _with_margin(account: Account) -> dict[str, Any]:
 
 
 def _scope(world: World, token: str, product: str, account_ids: list[str] | None) -> Scope:
-    """Return what a call is about. Raises NoInvestmentAccounts, and as the functions it calls do."""
+    """Return what a call is about.
+
+    Raises NoInvestmentAccounts or NoInvestmentAuthAccounts, and as the functions it calls do.
+    """
     item = item_with(world, token, product)
     accounts = open_accounts(world, item, account_ids)
     if not any(each.body["type"] in _TYPES for each in accounts):
-        raise NoInvestmentAccounts
+        raise NoInvestmentAuthAccounts if product == "investments_auth" else NoInvestmentAccounts
     found = [world.store.get(Portfolio, each.id) for each in accounts]
     return Scope(item, accounts, [each for each in found if each is not None])
 
@@ -89,12 +93,8 @@ def transactions_get(world: World, request: TransactionsGet) -> dict[str, Any]:
     options = request.options
     scope = _scope(world, request.access_token, "investments", options.account_ids)
     wait_for_extraction(world, scope.item, in_background=options.async_update)
-    rows = [
-        each
-        for own in scope.portfolios
-        for each in own.trades
-        if request.start_date <= each["date"] <= request.end_date
-    ]
+    start, end = request.start_date.isoformat(), request.end_date.isoformat()
+    rows = [each for own in scope.portfolios for each in own.trades if start <= each["date"] <= end]
     rows.sort(key=lambda row: (row["date"], row["investment_transaction_id"]), reverse=True)
     page = rows[options.offset : options.offset + options.count]
     return scope.body() | {

@@ -1,7 +1,7 @@
 """/item/*: exchange, get, remove, webhook, another token (https://plaid.com/docs/api/items/)."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -13,13 +13,17 @@ from platypus_bank.errors import InvalidPublicToken
 from platypus_bank.opening import Login, Terms, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import AccessToken, Item, PublicToken
-from platypus_bank.requests import ByAccessToken, PlaidRequest, Url
+from platypus_bank.requests import ByAccessToken, Nullable, PlaidRequest, Url
 from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 from platypus_bank.webhooks import news
 from platypus_bank.webhooks.bodies import item_webhook
 from platypus_bank.webhooks.outbox import fire
 from platypus_bank.world import World
 
+RemovalReason = Literal[
+    "FRAUD_FIRST_PARTY", "FRAUD_FALSE_IDENTITY", "FRAUD_ABUSE", "FRAUD_OTHER",
+    "CONNECTION_IS_NON_FUNCTIONAL", "OTHER",
+]  # fmt: skip
 _PUBLIC_TOKEN = re.compile(r"public-[a-z]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FORMAT = (
     "provided public token is in an invalid format. "
@@ -62,14 +66,14 @@ class ItemImport(PlaidRequest, kw_only=True):
 class ItemRemove(ByAccessToken, kw_only=True):
     """ItemRemoveRequest."""
 
-    reason_code: str | None = None
-    reason_note: Annotated[str, Meta(max_length=512)] | None = None
+    reason_code: Nullable[RemovalReason] = None
+    reason_note: Nullable[Annotated[str, Meta(max_length=512)]] = None
 
 
 class ItemWebhookUpdate(ByAccessToken, kw_only=True):
     """ItemWebhookUpdateRequest; null takes the webhook away."""
 
-    webhook: Url | None = None
+    webhook: Nullable[Url] = None
 
 
 def public_token_exchange(world: World, request: PublicTokenExchange) -> dict[str, Any]:

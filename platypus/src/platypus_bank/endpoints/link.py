@@ -19,6 +19,7 @@ from platypus_bank.errors import (
 from platypus_bank.products import check_products
 from platypus_bank.records import LinkSession, LinkToken
 from platypus_bank.statements import check_dates
+from platypus_bank.users import check_user
 from platypus_bank.world import World
 
 LINK_SECONDS = 4 * 3600
@@ -79,6 +80,7 @@ def _lifetime_seconds(request: LinkTokenCreate) -> int:
 
 
 def _check_user(request: LinkTokenCreate) -> None:
+    check_user(request.user_id, request.user_token)
     if request.user is None and request.user_id is None:
         raise MissingFields(["user"])
     name = "" if request.user is None else request.user.client_user_id
@@ -123,7 +125,7 @@ def _check_products(request: LinkTokenCreate) -> None:
 def _check_update_mode(request: LinkTokenCreate) -> None:
     if set(request.products or ()) - _UPDATE_MODE_PRODUCTS:
         raise InvalidField("products must not be set in update mode (when access_token is set)")
-    if request.account_filters and not request.update.account_selection_enabled:
+    if request.account_filters is not None and not request.update.account_selection_enabled:
         raise InvalidField(
             "account_filters can only be set in update mode with update.account_selection_enabled"
         )

@@ -1,5 +1,6 @@
 """/sandbox/*: Items without Link, broken logins, webhooks on demand (https://plaid.com/docs/api/sandbox/)."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -11,9 +12,10 @@ from platypus_bank.endpoints.accounts import open_accounts
 from platypus_bank.opening import Login, Terms, issue_public_token, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import DEFAULT_DAYS_REQUESTED
-from platypus_bank.requests import ByAccessToken, Date, Days, PlaidRequest, Url
+from platypus_bank.requests import ByAccessToken, Days, Nullable, PlaidRequest, Url
 from platypus_bank.seeds.people import GOOD, GOOD_PASSWORD
 from platypus_bank.statements import Period, check_dates
+from platypus_bank.users import check_user
 from platypus_bank.webhooks import outbox
 from platypus_bank.webhooks.bodies import webhook
 from platypus_bank.webhooks.firable import Code, Kind, Options, fire_on_demand
@@ -23,8 +25,8 @@ from platypus_bank.world import World
 class TransactionsOptions(Struct, kw_only=True):
     """SandboxPublicTokenCreateRequestOptionsTransactions: bounds of the history."""
 
-    start_date: Date | None = None
-    end_date: Date | None = None
+    start_date: date | None = None
+    end_date: date | None = None
     days_requested: Days = DEFAULT_DAYS_REQUESTED
 
 
@@ -32,10 +34,10 @@ class PublicTokenOptions(Struct, kw_only=True):
     """SandboxPublicTokenCreateRequestOptions."""
 
     webhook: Url | None = None
-    override_username: str | None = None
-    override_password: str | None = None
-    transactions: TransactionsOptions = field(default_factory=TransactionsOptions)
-    statements: Period | None = None
+    override_username: Nullable[str] = None
+    override_password: Nullable[str] = None
+    transactions: Nullable[TransactionsOptions] = None
+    statements: Nullable[Period] = None
     income_verification: dict[str, Any] | None = None
 
 
@@ -72,9 +74,11 @@ class SetVerificationStatus(ByAccessToken, kw_only=True):
 
 def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, Any]:
     """Open an Item as if a person had gone through Link; raises what `open_item` raises."""
+    check_user(request.user_id, request.user_token)
     check_products(request.initial_products)
     check_dates(request.initial_products, request.options.statements)
-    options, bounds = request.options, request.options.transactions
+    options = request.options
+    bounds = options.transactions or TransactionsOptions()
     login = Login(
         institution_id=request.institution_id,
         username=options.override_username or GOOD,
@@ -83,12 +87,16 @@ def public_token_create(world: World, request: PublicTokenCreate) -> dict[str, A
     terms = Terms(
         products=request.initial_products,
         days_requested=bounds.days_requested,
-        start_date=bounds.start_date,
-        end_date=bounds.end_date,
+        start_date=_iso(bounds.start_date),
+        end_date=_iso(bounds.end_date),
         statement_dates=None if options.statements is None else options.statements.days(),
         webhook=options.webhook,
     )
     return {"public_token": issue_public_token(world, open_item(world, login, terms)).id}
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def item_reset_login(world: World, request: ByAccessToken) -> dict[str, Any]:

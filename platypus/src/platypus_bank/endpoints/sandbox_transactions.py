@@ -11,7 +11,7 @@ from platypus_bank.access import item_with
 from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidField
 from platypus_bank.records import Account, Item
-from platypus_bank.requests import ByAccessToken, Date
+from platypus_bank.requests import ByAccessToken
 from platypus_bank.seeds import blueprint, people
 from platypus_bank.world import World
 
@@ -22,8 +22,8 @@ DAYS_MAX = 14
 class CustomTransaction(Struct, kw_only=True):
     """CustomSandboxTransaction."""
 
-    date_transacted: Date
-    date_posted: Date
+    date_transacted: date
+    date_posted: date
     amount: Decimal
     description: str
     iso_currency_code: str = "USD"
@@ -54,7 +54,7 @@ def transactions_create(world: World, request: TransactionsCreate) -> dict[str, 
 
 
 def _bought(given: CustomTransaction, today: date) -> blueprint.Transaction:
-    transacted, posted = map(date.fromisoformat, (given.date_transacted, given.date_posted))
+    transacted, posted = given.date_transacted, given.date_posted
     if not today - timedelta(days=DAYS_MAX) <= transacted <= posted <= today:
         raise InvalidField(
             "Transaction and posted dates must be within the last 14 days. "

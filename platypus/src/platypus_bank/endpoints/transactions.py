@@ -1,5 +1,6 @@
 """/transactions/*: sync, get and refresh (https://plaid.com/docs/api/products/transactions/)."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
@@ -11,13 +12,13 @@ from platypus_bank.endpoints.accounts import open_accounts
 from platypus_bank.errors import ProductNotReady
 from platypus_bank.records import Item, Script
 from platypus_bank.refresh import ask_the_bank
-from platypus_bank.requests import ByAccessToken, Count, Date, Days
+from platypus_bank.requests import ByAccessToken, Count, Days, Nullable
 from platypus_bank.webhooks import news
 from platypus_bank.world import World
 
 
 class _Options(Struct, kw_only=True):
-    include_original_description: bool | None = False
+    include_original_description: Nullable[bool] = False
     include_personal_finance_category: bool = False
     include_logo_and_counterparty_beta: bool = False
     personal_finance_category_version: Literal["v1", "v2"] = "v2"
@@ -50,8 +51,8 @@ class TransactionsSync(ByAccessToken, kw_only=True):
 class TransactionsGet(ByAccessToken, kw_only=True):
     """TransactionsGetRequest."""
 
-    start_date: Date
-    end_date: Date
+    start_date: date
+    end_date: date
     options: GetOptions = field(default_factory=GetOptions)
 
 
@@ -133,7 +134,7 @@ def transactions_get(world: World, request: TransactionsGet) -> dict[str, Any]:
     accounts = open_accounts(world, item, options.account_ids)
     total, rows = world.ledger.window(
         item,
-        (request.start_date, request.end_date),
+        (request.start_date.isoformat(), request.end_date.isoformat()),
         [each.id for each in accounts],
         (options.count, options.offset),
     )

@@ -52,14 +52,18 @@ class PlannedMaintenance(PlaidError):
 
 
 class RateLimitExceeded(PlaidError):
-    """Too many calls in a minute; the code names the endpoint."""
+    """Too many calls in a minute; the code names the endpoint.
+
+    `what` is the Item, or the words of the endpoint's path: "institutions get by id".
+    """
 
     type = "RATE_LIMIT_EXCEEDED"
     status = 429
 
-    def __init__(self, code: str, *, of_item: bool) -> None:
-        of_what = "access this item" if of_item else "access this endpoint"
-        super().__init__(f"rate limit exceeded for attempts to {of_what}. please try again later")
+    def __init__(self, code: str, what: str = "this item") -> None:
+        super().__init__(
+            f"rate limit exceeded for attempts to access {what}. please try again later"
+        )
         self.limit_code = code
 
     def body(self) -> dict[str, object]:

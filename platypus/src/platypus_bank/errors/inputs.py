@@ -81,7 +81,48 @@ class UnauthorizedRouteAccess(InvalidInput):
     """An endpoint of Plaid's that the client was not given."""
 
     code = "UNAUTHORIZED_ROUTE_ACCESS"
-    message = "you are not authorized to access this endpoint. Contact Support to gain access."
+    message = "you are not authorized to access this route in this api environment."
+
+
+class UnauthorizedEnvironment(InvalidInput):
+    """The client may not make Items here."""
+
+    code = "UNAUTHORIZED_ENVIRONMENT"
+    message = (
+        "you are not authorized to create items in this api environment. Go to the Dashboard "
+        "(https://dashboard.plaid.com) to see which environments you are authorized for."
+    )
+
+
+class DirectIntegrationNotEnabled(InvalidInput):
+    """An Item without Link."""
+
+    code = "DIRECT_INTEGRATION_NOT_ENABLED"
+    message = (
+        "your client ID is only authorized to use Plaid Link. "
+        "head to the docs (https://plaid.com/docs) to get started."
+    )
+
+
+class InvalidLinkCustomization(InvalidInput):
+    """A look of Link's, made in the Dashboard, that does not fit the request."""
+
+    code = "INVALID_LINK_CUSTOMIZATION"
+    message = "requested link customization is not set to update account selection"
+
+
+class InvalidUserId(InvalidInput):
+    """Another id than one of Plaid's users: they begin with `usr_`."""
+
+    code = "INVALID_USER_ID"
+    message = "user.user_id must be a non-empty string"
+
+
+class InvalidUserToken(InvalidInput):
+    """A token that is no user's."""
+
+    code = "INVALID_USER_TOKEN"
+    message = "could not find matching user token"
 
 
 class InvalidProcessorToken(InvalidInput):

@@ -14,11 +14,55 @@ class NotFound(InvalidRequest):
 
     code = "NOT_FOUND"
     status = 404
-    message = "the requested endpoint was not found"
+    message = "not found"
+
+
+class NoLongerAvailable(InvalidRequest):
+    """An endpoint of the past."""
+
+    code = "NO_LONGER_AVAILABLE"
+    status = 404
+    message = "This endpoint has been discontinued as of version 2020-09-14 of the API."
+
+
+class SandboxOnly(InvalidRequest):
+    """An endpoint of the Sandbox, called in Production."""
+
+    code = "SANDBOX_ONLY"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"access to {path} is only available in the sandbox environment at "
+            "https://sandbox.plaid.com/"
+        )
+
+
+class IncompatibleApiVersion(InvalidRequest):
+    """A public_key instead of client_id and secret."""
+
+    code = "INCOMPATIBLE_API_VERSION"
+    message = (
+        "The public_key cannot be used for this endpoint as of version 2020-09-14 of the API. "
+        "Please use the client_id and secret instead."
+    )
+
+
+class InvalidConfiguration(InvalidRequest):
+    """What Link is told is not as /link/token/create wants it."""
+
+    code = "INVALID_CONFIGURATION"
+    message = "please ensure that the request body is formatted correctly"
+
+
+class InvalidHeaders(InvalidRequest):
+    """A required header is not there; the words are ours, Plaid's "specific to the header"."""
+
+    code = "INVALID_HEADERS"
+    message = "the following required headers are missing: Content-Type"
 
 
 class InvalidBody(InvalidRequest):
-    """The body is not a JSON object."""
+    """The body is not a JSON object, or not said to be one."""
 
     code = "INVALID_BODY"
     message = "body could not be parsed as JSON"

@@ -5,13 +5,21 @@ from typing import get_args
 from platypus_bank.faults.asked import Parameter
 from platypus_bank.faults.named import CallFault, Named, WebhookFault
 from platypus_bank.faults.of_calls import of_any_call, of_loops
+from platypus_bank.faults.of_clients import of_clients
 from platypus_bank.faults.of_items import of_institutions, of_items
 from platypus_bank.faults.of_webhooks import of_webhooks
 
 EVERYTHING = "everything"
 PUBLISHED_LIMITS = "published_rate_limits"
 CALL_FAULTS = {
-    each.name: each for each in (*of_any_call(), *of_loops(), *of_items(), *of_institutions())
+    each.name: each
+    for each in (
+        *of_any_call(),
+        *of_loops(),
+        *of_clients(),
+        *of_items(),
+        *of_institutions(),
+    )
 }
 WEBHOOK_FAULTS = {each.name: each for each in of_webhooks()}
 OF_THE_WORLD = {

@@ -80,15 +80,6 @@ def of_institutions() -> list[CallFault]:
     )
     return [
         *(_refusal(each, retried=True) for each in passing),
-        CallFault(
-            name="institution_rate_limit",
-            does="429 `INSTITUTION_RATE_LIMIT`",
-            spoil=spoiling.refusing(
-                lambda _: errors.RateLimitExceeded("INSTITUTION_RATE_LIMIT", of_item=True)
-            ),
-            paths=DATA,
-            fits=spoiling.about_an_item,
-            retried=True,
-        ),
+        _refusal(errors.InstitutionRateLimit, retried=True),
         *(_refusal(each) for each in lasting),
     ]
