@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from link_browser import Link
+from platypus_bank.receiver import until
 from platypus_bank.testing import Running
 
 Visit = Callable[..., Link]
@@ -18,12 +19,14 @@ EVENT_KEYS = {
     "link_session_id", "request_id",
 }  # fmt: skip
 
+CUSTOM_DEVICE = '{"override_accounts": [{}], "mfa": {"type": "device"}}'
+
 
 def test_callbacks_come_in_order_and_shape(api: Any, link: Visit) -> None:
     visit = link(api.link_token()).open()
     visit.choose("Tartan Bank")
     visit.log_in()
-    visit.field("Plaid CD ···· 2222").uncheck()
+    visit.frame.get_by_label("Plaid CD").uncheck()
     visit.share()
     _, public_token, metadata = visit.ended()
     names = [each[0] for each in visit.heard]
@@ -75,7 +78,7 @@ def test_a_wrong_password_can_be_mended(api: Any, link: Visit) -> None:
     visit.log_in()
     visit.share()
     assert visit.ended()[0] == "onSuccess"
-    [error] = [each[2] for each in visit.heard if each[1] == "ERROR"]
+    [error] = visit.told("ERROR")
     assert (error["error_type"], error["error_code"]) == ("ITEM_ERROR", "INVALID_CREDENTIALS")
 
 
@@ -158,55 +161,51 @@ def answer_selections(visit: Link) -> None:
 
 
 @pytest.mark.parametrize(
-    ("username", "password", "answer", "kinds"),
+    ("login", "answer", "kinds"),
     [
-        ("user_good", "mfa_device", answer_device, {"device", "code"}),
-        ("user_good", "mfa_questions_2_2", answer_questions, {"questions"}),
-        ("user_good", "mfa_selections", answer_yes, {"selections"}),
-        ("user_good", "mfa_selections_1_2_3", answer_selections, {"selections"}),
-        (
-            "user_custom",
-            '{"override_accounts": [{}], "mfa": {"type": "device"}}',
-            answer_device,
-            {"device", "code"},
-        ),
+        (("user_good", "mfa_device"), answer_device, {"device", "code"}),
+        (("user_good", "mfa_questions_2_2"), answer_questions, {"questions"}),
+        (("user_good", "mfa_selections"), answer_yes, {"selections"}),
+        (("user_good", "mfa_selections_1_2_3"), answer_selections, {"selections"}),
+        (("user_custom", CUSTOM_DEVICE), answer_device, {"device", "code"}),
     ],
+    ids=["device", "questions", "selections", "many selections", "custom user"],
 )
 def test_the_bank_asks_more(
-    api: Any, link: Visit, username: str, password: str, answer: Any, kinds: set[str]
+    api: Any, link: Visit, login: tuple[str, str], answer: Any, kinds: set[str]
 ) -> None:
     visit = link(api.link_token()).open()
     visit.choose()
-    visit.log_in(username, password)
+    visit.log_in(*login)
     visit.title("First Platypus Bank wants to know it is you")
     answer(visit)
     visit.share()
     assert visit.ended()[0] == "onSuccess"
-    answered = [each[2]["mfa_type"] for each in visit.heard if each[1] == "SUBMIT_MFA"]
+    answered = [each["mfa_type"] for each in visit.told("SUBMIT_MFA")]
     assert set(answered) == kinds
 
 
 @pytest.mark.parametrize(
-    ("password", "status"),
+    ("password", "view", "status"),
     [
-        ("mfa_device", "choose_device"),
-        ("mfa_questions_1_1", "requires_questions"),
-        ("mfa_selections", "requires_selections"),
-        ("pass_good", "requires_account_selection"),
+        ("mfa_device", "MFA", "choose_device"),
+        ("mfa_questions_1_1", "MFA", "requires_questions"),
+        ("mfa_selections", "MFA", "requires_selections"),
+        ("pass_good", "SELECT_ACCOUNT", "requires_account_selection"),
     ],
 )
 def test_exit_tells_how_far_the_person_came(
-    api: Any, link: Visit, page: Page, password: str, status: str
+    api: Any, link: Visit, password: str, view: str, status: str
 ) -> None:
     """Also when the app ends Link by force; the server is told all the same."""
     token = api.link_token()
     visit = link(token).open()
     visit.choose()
     visit.log_in("user_good", password)
-    expect(visit.frame.get_by_role("button", name="Choose another bank")).to_be_visible()
-    page.evaluate("handler.exit({force: true})")
+    visit.view(view)
+    visit.page.evaluate("handler.exit({force: true})")
     assert visit.ended()[2]["status"] == status
-    page.wait_for_load_state("networkidle")
+    until(lambda: api.post("/link/token/get", link_token=token)["link_sessions"] != [])
     [session] = api.post("/link/token/get", link_token=token)["link_sessions"]
     assert session["exit"]["metadata"]["status"] == status
 
@@ -219,7 +218,7 @@ def test_a_search_without_a_match(api: Any, link: Visit) -> None:
     expect(visit.frame.get_by_role("status")).to_have_text("0 banks found")
     visit.leave()
     assert visit.ended()[2]["status"] == "institution_not_found"
-    [searched] = [each[2] for each in visit.heard if each[1] == "SEARCH_INSTITUTION"]
+    [searched] = visit.told("SEARCH_INSTITUTION")
     assert searched["institution_search_query"] == "nobody"
 
 
@@ -356,7 +355,7 @@ def test_link_needs_no_mouse(api: Any, link: Visit, page: Page) -> None:
     pressed("Continue")
     typed("Code", "1234")
     keys.press("Enter")
-    go_to("Plaid Saving ···· 1111")
+    go_to("Plaid Saving ···· 1111 savings 210")
     keys.press("Space")
     pressed("Share accounts")
     pressed("Finish")
@@ -367,11 +366,11 @@ def test_link_needs_no_mouse(api: Any, link: Visit, page: Page) -> None:
 
 def test_escape_asks_before_it_leaves(api: Any, link: Visit, page: Page) -> None:
     visit = link(api.link_token()).open()
-    visit.title("Tests wants to connect your bank")
+    visit.reading("Tests wants to connect your bank")
     page.keyboard.press("Escape")
-    visit.title("Leave Link?")
+    visit.reading("Leave Link?")
     page.keyboard.press("Escape")
-    visit.title("Tests wants to connect your bank")
+    visit.reading("Tests wants to connect your bank")
     page.keyboard.press("Escape")
     visit.press("Yes, leave")
     assert visit.ended()[0] == "onExit"

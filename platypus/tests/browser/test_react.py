@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from link_browser import Link
+from platypus_bank.receiver import until
 
 CDN = "https://cdn.plaid.com/link/v2/stable/link-initialize.js"
 
@@ -74,6 +75,7 @@ def test_leaving_is_confirmed(api: Any, link: Visit, page: Page) -> None:
     """The app's exit() without `force` asks; whoever goes on is where they were."""
     visit = link(api.link_token(), "tagged.html").open()
     visit.choose()
+    visit.view("CREDENTIAL")
     page.evaluate("document.getElementById('leave').click()")
     visit.title("Leave Link?")
     visit.frame.get_by_role("link", name="No, go on").click()
@@ -89,14 +91,14 @@ def test_unmounting_ends_link_and_leaves_nothing(api: Any, link: Visit, page: Pa
     token = api.link_token()
     visit = link(token, "tagged.html").open()
     visit.choose("Tartan Bank")
-    visit.title("Log in at Tartan Bank")
+    visit.view("CREDENTIAL")
     page.evaluate("app.unmount()")
     name, error, metadata = visit.ended()
     assert (name, error) == ("onExit", None)
     assert metadata["institution"] == {"name": "Tartan Bank", "institution_id": "ins_109511"}
     expect(page.locator("dialog")).to_have_count(0)
     assert visit.events[-1] == "EXIT"
-    page.wait_for_load_state("networkidle")
+    until(lambda: api.post("/link/token/get", link_token=token)["link_sessions"] != [])
     [session] = api.post("/link/token/get", link_token=token)["link_sessions"]
     assert session["exit"]["metadata"]["status"] == "requires_credentials"
 
