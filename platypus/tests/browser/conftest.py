@@ -33,6 +33,7 @@ PLATYPUS_TAG = '<script src="{platypus}/link/v2/stable/link-initialize.js"></scr
 PLAIN = '<button id="connect">Connect a bank</button><script src="plain.js"></script>'
 REACT = '<div id="root"></div><script src="app.js"></script>'
 PAGES = {
+    "done.html": "Thank you",
     "plain.html": PLATYPUS_TAG + PLAIN,
     "react.html": REACT,
     "tagged.html": PLATYPUS_TAG + REACT,
