@@ -239,6 +239,7 @@ def test_a_token_that_is_no_good_ends_link_at_once(
 def test_a_token_can_expire_on_the_way(api: Any, bank: Running, link: Visit) -> None:
     visit = link(api.link_token()).open()
     visit.choose()
+    visit.title("Log in at First Platypus Bank")
     bank.control.advance(4 * 3600)
     visit.log_in()
     visit.alert("INVALID_LINK_TOKEN")
@@ -307,7 +308,7 @@ def test_a_killed_server_goes_on_where_the_person_was(api: Any, bank: Running, l
     visit.choose()
     visit.log_in("user_good", "mfa_device")
     visit.field("Text message to xxx-xxx-5309").check()
-    bank.restart()
+    bank.restart()  # with SIGKILL
     visit.press("Continue")
     visit.field("Code").fill("1234")
     visit.press("Continue")

@@ -1,5 +1,6 @@
 """The official react-plaid-link, unchanged, against Platypus: nothing of Plaid's is reached."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from link_browser import Link
+from link_browser import PLATYPUS_TAG, Link
 from platypus_bank.receiver import until
 
-CDN = "https://cdn.plaid.com/link/v2/stable/link-initialize.js"
+README = (Path(__file__).parents[2] / "README.md").read_text()
+HERE = "http://127.0.0.1:8080"
 
 Visit = Callable[..., Link]
 
@@ -20,18 +22,30 @@ def _react(node_modules: Path) -> None:
     """Every test here needs the bundle."""
 
 
+def line(start: str, end: str) -> str:
+    """Return a line of the README's."""
+    [found] = re.findall(re.escape(start) + ".*?" + re.escape(end), README, re.DOTALL)
+    return str(found)
+
+
 @pytest.fixture
 def routed(page: Page, bank: Any) -> None:
-    """The line for Playwright, as the README has it."""
-    script = f"{bank.url}/link/v2/stable/link-initialize.js"
-    page.route(CDN, lambda route: route.fulfill(response=route.fetch(url=script)))
+    """Run the README's lines for Playwright."""
+    text = line("script = ", "(url=script)))").replace(HERE, bank.url)
+    exec(text, {"page": page})  # noqa: S102 - our own README
 
 
 @pytest.fixture
 def redirected(page: Page, bank: Any) -> None:
-    """What Cypress answers the browser by the line that the README has for it."""
-    headers = {"Location": f"{bank.url}/link/v2/stable/link-initialize.js"}
-    page.route(CDN, lambda route: route.fulfill(status=302, headers=headers))
+    """Answer as the README's line has Cypress answer: with a redirect."""
+    asked, answered = re.findall(r'"(.*?)"', line("cy.intercept(", ");"))
+    headers = {"Location": answered.replace(HERE, bank.url)}
+    page.route(asked, lambda route: route.fulfill(status=302, headers=headers))
+
+
+def test_the_tag_is_the_readmes() -> None:
+    """So what `tagged.html` proves is what the README says."""
+    assert PLATYPUS_TAG.format(platypus=HERE) in README
 
 
 def link_by(visit: Link) -> Any:
@@ -57,6 +71,12 @@ def test_a_bank_is_linked(
     accounts = api.post("/accounts/get", access_token=answer["access_token"])["accounts"]
     shared = [each["id"] for each in metadata["accounts"]]
     assert shared == [each["account_id"] for each in accounts]
+
+
+def test_the_readmes_walk_arrives(api: Any, link: Visit, page: Page) -> None:
+    visit = link(api.link_token(), "tagged.html")
+    exec(line("page.get_by_role(", "# onSuccess"), {"page": page})  # noqa: S102 - our own README
+    assert visit.ended()[0] == "onSuccess"
 
 
 def test_update_mode_repairs_the_item(api: Any, link: Visit) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+PLATYPUS_TAG = '<script src="{platypus}/link/v2/stable/link-initialize.js"></script>'
 GOOD = ("user_good", "pass_good")
 
 
