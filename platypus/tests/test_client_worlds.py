@@ -100,7 +100,7 @@ def test_a_hosted_link_is_found_whoever_made_it(bank: Any) -> None:
         user={"client_user_id": "1"}, products=["transactions"], hosted_link={},
     )  # fmt: skip
     path = made["hosted_link_url"].removeprefix(bank.url)
-    assert "/platypus/link/complete" in _page(bank, path)
+    assert "wants to connect your bank" in _page(bank, path)
 
 
 def _page(bank: Any, path: str) -> str:
