@@ -303,19 +303,6 @@ def test_a_multi_item_session_adds_several(api: Any, link: Visit) -> None:
     assert names == ["First Platypus Bank", "Tartan Bank"]
 
 
-def test_a_killed_server_goes_on_where_the_person_was(api: Any, bank: Running, link: Visit) -> None:
-    visit = link(api.link_token()).open()
-    visit.choose()
-    visit.log_in("user_good", "mfa_device")
-    visit.field("Text message to xxx-xxx-5309").check()
-    bank.restart()  # with SIGKILL
-    visit.press("Continue")
-    visit.field("Code").fill("1234")
-    visit.press("Continue")
-    visit.share()
-    assert visit.ended()[0] == "onSuccess"
-
-
 def test_link_needs_no_mouse(api: Any, link: Visit, page: Page) -> None:
     """From the app's button to the end by Tab, Space and Enter; the focus stays in the dialog."""
     visit = link(api.link_token())
