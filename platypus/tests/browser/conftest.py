@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
-from link_browser import Link
+from link_browser import PLATYPUS_TAG, Link
 from platypus_bank.testing import Running
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -29,14 +29,13 @@ FLAGS = [
 ]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>An app</title>
 <link rel="icon" href="data:,">{scripts}"""
-PLATYPUS_TAG = '<script src="{platypus}/link/v2/stable/link-initialize.js"></script>'
 PLAIN = '<button id="connect">Connect a bank</button><script src="plain.js"></script>'
 REACT = '<div id="root"></div><script src="app.js"></script>'
 PAGES = {
+    "done.html": "Thank you",
     "plain.html": PLATYPUS_TAG + PLAIN,
     "react.html": REACT,
     "tagged.html": PLATYPUS_TAG + REACT,
-    "done.html": "<p>Welcome back</p>",
 }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
+PLATYPUS_TAG = '<script src="{platypus}/link/v2/stable/link-initialize.js"></script>'
 GOOD = ("user_good", "pass_good")
 
 
@@ -22,6 +23,11 @@ class Link:
     def title(self, text: str) -> None:
         """Wait for a pane, by its heading."""
         expect(self.frame.get_by_role("heading", level=1)).to_have_text(text)
+
+    def reading(self, text: str) -> None:
+        """Wait for a pane whose heading has the focus: its script has run."""
+        self.title(text)
+        expect(self.frame.get_by_role("heading", level=1)).to_be_focused()
 
     def alert(self, text: str) -> None:
         """Wait for an error."""
@@ -68,8 +74,16 @@ class Link:
         return [each[1] for each in self.heard if each[0] == "onEvent"]
 
     def told(self, event: str) -> list[dict[str, Any]]:
-        """The metadata of the events of one name."""
+        """Return the metadata of all events of one name."""
         return [each[2] for each in self.heard if each[:2] == ["onEvent", event]]
+
+    def view(self, name: str) -> None:
+        """Wait until the app was told of a view."""
+        self.page.wait_for_function(
+            'name => sessionStorage.heard?.includes(`"view_name":"${name}"`)',
+            arg=name,
+            polling="raf",
+        )
 
     def ended(self) -> list[Any]:
         """Wait until Link has ended and return that callback: [name, first, metadata]."""
