@@ -4,13 +4,16 @@ import http.client
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import plaid
 import pytest
+from plaid.api import plaid_api
 
 import error_cases
 from documented_codes import DOCUMENTED, NOT_TO_BE_HAD
@@ -33,6 +36,21 @@ for _kind in KINDS:
 FAULTS = error_cases.of_faults()
 MALFORMED = {"INVALID_BODY", "INVALID_HEADERS", "MISSING_FIELDS", "UNKNOWN_FIELDS"}
 MALFORMED |= {"INVALID_FIELD", "INVALID_API_KEYS", "INCOMPATIBLE_API_VERSION"}
+
+
+@pytest.fixture(scope="module")
+def read_typed() -> Iterator[Callable[[str, Answer], Any]]:
+    """Read an answer as plaid-python reads that of the endpoint; it is strict about what is required."""
+    with plaid.ApiClient() as client:
+        known = vars(plaid_api.PlaidApi(client)).values()
+        settings_ = [each.settings for each in known if hasattr(each, "settings")]
+        types = {each["endpoint_path"]: each["response_type"] for each in settings_}
+
+        def read(path: str, answer: Answer) -> Any:
+            data = SimpleNamespace(data=json.dumps(answer.body, default=float))
+            return client.deserialize(data, types[path], _check_type=True)
+
+        yield read
 
 
 def check(answer: Answer, error: tuple[int, str, str]) -> None:
@@ -70,14 +88,17 @@ def test_every_endpoint_has_its_cases() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(CALLS))
-def test_the_good_call_is_good(household: Household, path: str) -> None:
-    """Else the refusals below would prove nothing."""
+def test_the_good_call_is_good(
+    household: Household, read_typed: Callable[[str, Answer], Any], path: str
+) -> None:
+    """Else the refusals below would prove nothing; and plaid-python reads the answer."""
     body = good_call(household, path)
     if path == "/statements/download":
         assert household.api.download(path, **body)[0].startswith(b"%PDF")
     else:
         answer = household.api.post(path, **body)
         assert answer.status == 200, answer.body
+        assert read_typed(path, answer).request_id == answer["request_id"]
 
 
 @pytest.mark.parametrize("path", sorted(CALLS))

@@ -21,6 +21,7 @@ from refusals import (
     accounts_of,
     an_item,
     an_old_public_token,
+    at_a_bank_that_is_down,
     broken,
     limited,
     nothing,
@@ -239,10 +240,11 @@ def _struck(fault: CallFault) -> list[str]:
 
 
 def of_logins() -> Iterator[Case]:
-    """Return every lasting error of an Item, on every endpoint that asks its bank."""
+    """Return every lasting error of an Item and of its bank, on every endpoint that asks there."""
     for code in sorted(LASTING_ERRORS.keys() - {"USER_PERMISSION_REVOKED"}):
         given = broken(code)
         for path in DATA_PATHS:
             yield case(path, code, given)
     for path in DATA_PATHS:
         yield case(path, "USER_PERMISSION_REVOKED", a_revoked_item)
+        yield case(path, "INSTITUTION_DOWN", at_a_bank_that_is_down)

@@ -14,6 +14,7 @@ PRODUCTS = (
 )  # fmt: skip
 STATEMENTS = {"start_date": "2026-01-01", "end_date": "2026-06-01"}
 DYNAMIC = "user_transactions_dynamic"
+ANOTHER_BANK = "ins_109511"
 GOOD = {"override_username": "user_good", "override_password": "pass_good"}
 NOWHERE = "http://127.0.0.1:9/"
 

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from documented_codes import TYPE_OF
 from endpoint_calls import CALLS, filled
-from households import DYNAMIC, Household
+from households import ANOTHER_BANK, DYNAMIC, Household
 from raw_plaid import Answer
 
 Names = dict[str, str]
@@ -144,6 +144,14 @@ def a_strangers_cursor(home: Household) -> Names:
 def limited(path: str, scope: str) -> Given:
     """Let no call of an endpoint pass, for its `item` or for the `client`."""
     return lambda home: settings(home, rate_limits={path: {scope: 0}})
+
+
+@once
+def at_a_bank_that_is_down(home: Household) -> Names:
+    """Have an Item of another bank, which is down from now on."""
+    access, _ = home.item(institution=ANOTHER_BANK)
+    home.control.institution_status(ANOTHER_BANK, "DOWN")
+    return {"$access": access}
 
 
 def broken(code: str) -> Given:
