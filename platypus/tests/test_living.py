@@ -366,3 +366,14 @@ def test_a_clock_that_stands_moves_only_when_it_is_told_to(city: Plaid) -> None:
     until(lambda: control.clock()["now"] > "2024-01-01T09:01:00.000Z")
     stopped = control.stop_clock()["now"]
     assert control.clock()["now"] == stopped
+
+
+def test_a_balance_that_was_taken_away_stays_unknown(city: Plaid) -> None:
+    token, item_id = city.item("transactions", override_username="user_living")
+    checking = accounts(city, token)["0000"]
+    unknown = {"account_id": checking["account_id"], "balances": {"available": None}}
+    city.bank.control.accounts(item_id, upsert=[unknown])
+    city.bank.control.advance(30 * DAY)
+    after = accounts(city, token)["0000"]["balances"]
+    assert after["available"] is None
+    assert after["current"] != checking["balances"]["current"]

@@ -96,7 +96,8 @@ def _upsert(world: World, item: Item, body: dict[str, Any]) -> None:
     before = blank_account(account_id) if account is None else account.body
     balances = before["balances"] | (body.get("balances") or {})
     after = before | body | {"account_id": account_id, "balances": balances}
-    world.store.put(Account(id=account_id, owner=item.id, body=after))
+    role = None if account is None else account.role
+    world.store.put(Account(id=account_id, owner=item.id, body=after, role=role))
 
 
 def blank_account(account_id: str) -> dict[str, Any]:

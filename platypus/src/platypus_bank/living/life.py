@@ -1,5 +1,7 @@
 """A living Item in its world: its money moves on as the clock does."""
 
+from decimal import Decimal
+
 from platypus_bank.clock import DAY_SECONDS, day_of
 from platypus_bank.facets import put_liability, put_portfolio
 from platypus_bank.living import days, household, investing, rows
@@ -80,10 +82,17 @@ def _book(account: Account, movement: Movement, state: State | None, sign: int) 
     """Let a movement count in an account's balances (+1), or no more (-1)."""
     if state is None or movement.account in _RECOMPUTED:
         return
-    balances, amount = account.body["balances"], sign * money(movement.amount(state))
-    balances["available"] -= amount
+    amount = sign * money(movement.amount(state))
+    _move(account, "available", -amount)
     if not state.pending:
-        balances["current"] += amount if account.body["type"] == "credit" else -amount
+        _move(account, "current", amount if account.body["type"] == "credit" else -amount)
+
+
+def _move(account: Account, name: str, by: Decimal) -> None:
+    """Change a balance; one that a test has taken away stays unknown."""
+    known = account.body["balances"].get(name)
+    if known is not None:
+        account.body["balances"][name] = known + by
 
 
 def stage(world: World, item: Item) -> None:
