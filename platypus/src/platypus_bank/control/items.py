@@ -97,6 +97,8 @@ def _upsert(world: World, item: Item, body: dict[str, Any]) -> None:
     account_id = body.get("account_id") or world.ids.take()
     if not isinstance(account_id, str):
         raise RefusedError("account_id must be a string")
+    if not isinstance(body.get("balances") or {}, dict):
+        raise RefusedError("balances must be an object")
     account = _account_of(world, item, account_id)
     before = blank_account(account_id) if account is None else account.body
     balances = before["balances"] | (body.get("balances") or {})
