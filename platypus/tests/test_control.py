@@ -99,12 +99,24 @@ def test_the_clock_only_runs_forward(bank: Any) -> None:
         ("POST /items/{item}/changes", {"removed": ["nobody"]}, 400),
         ("POST /items/{item}/changes", {"modified": [{"transaction_id": "nobody"}]}, 400),
         ("POST /items/{item}/changes", {"extra": []}, 400),
+        ("POST /items/{item}/changes", {"added": [{"date": None}]}, 400),
+        ("POST /items/{item}/changes", {"added": [{"transaction_id": 5}]}, 400),
         ("POST /items/{item}/script", {"pages": []}, 400),
+        ("POST /items/{item}/script", {"pages": [{"added": [{"date": None}]}]}, 400),
+        ("POST /items/{item}/script", {"pages": [{"removed": [{}]}]}, 400),
         ("POST /items/{item}/accounts", {"close": ["nobody"]}, 400),
+        ("POST /items/{item}/accounts", {"upsert": [{"account_id": 5}]}, 400),
+        ("POST /items/{item}/accounts", {"upsert": [{"balances": 5}]}, 400),
         ("POST /items/{item}/bulk", {"count": 0}, 400),
+        ("POST /clock/advance", {"seconds": 1e12}, 400),
+        ("POST /reset", {"stands_at": "9999-12-31T23:59:59Z"}, 400),
+        ("POST /reset", {"stands_at": "0001-01-01T00:00:00Z"}, 400),
         ("POST /items/{item}/readiness", {"status": "SOON"}, 400),
         ("POST /items/{item}/fire_webhook", {"webhook_code": "ODD"}, 400),
         ("POST /faults", {}, 400),
+        ("POST /faults", {"path": "item/get", "drop": True}, 400),
+        ("POST /faults", {"path": "*/get", "drop": True}, 400),
+        ("POST /faults", {"name": "slow", "path": ""}, 400),
         ("POST /faults/fault-99/release", {}, 404),
         ("GET /ledger/nobody", {}, 404),
         ("GET /no/such", {}, 404),
@@ -117,6 +129,20 @@ def test_refusals(api: Any, bank: Any, call: str, body: dict[str, Any], status: 
         bank.control.call(method, path.replace("{item}", item_id), body)
     assert refused.value.status == status
     assert refused.value.body["error"]
+
+
+def test_json_nested_too_deeply_is_refused(api: Any) -> None:
+    deep = b"[" * 100_000
+    assert api.send("/platypus/settings", deep).status == 400
+    assert api.send("/item/get", deep).status == 400
+    custom = {"override_username": "user_custom", "override_password": deep.decode()}
+    refused = api.post(
+        "/sandbox/public_token/create",
+        institution_id="ins_109508",
+        initial_products=["transactions"],
+        options=custom,
+    )
+    assert refused.error == (400, "INVALID_REQUEST", "INVALID_FIELD")
 
 
 def test_a_refused_change_changes_nothing(api: Any, bank: Any) -> None:

@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from plaid.model.link_token_get_request import LinkTokenGetRequest
@@ -210,3 +211,43 @@ def test_a_hosted_repair_adds_no_item(api: Any, bank: Any, receiver: Any) -> Non
     assert session["results"]["item_add_results"][0]["public_token"] == done["public_token"]
     exchanged = api.post("/item/public_token/exchange", public_token=done["public_token"])
     assert exchanged.error == (400, "INVALID_INPUT", "INVALID_PUBLIC_TOKEN")
+
+
+def walk(api: Any, bank: Any, **query: str) -> str:
+    """Open Link as its script does; returns the URL of the walk."""
+    asked = {"origin": "http://localhost", "token": create(api)["link_token"], **query}
+    with urllib.request.urlopen(f"{bank.url}/link/v2/stable/link.html?{urlencode(asked)}") as page:  # noqa: S310
+        found: str = page.url
+    return found
+
+
+def press(url: str, body: bytes) -> str:
+    """Press a button on a pane; returns the page that follows."""
+    with urllib.request.urlopen(url, body, timeout=10) as answer:  # noqa: S310 - our own server
+        text: str = answer.read().decode()
+    return text
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://[::1?oauth_state_id=1#?", "?", "#?a"])
+def test_any_received_redirect_uri_will_do(api: Any, bank: Any, address: str) -> None:
+    """What the app hands over need not be an address at all."""
+    assert "/link/walks/" in walk(api, bank, received=address)
+
+
+def test_there_is_no_bank_page_before_a_bank_is_chosen(api: Any, bank: Any) -> None:
+    url = walk(api, bank)
+    assert "wants to connect your bank" in read(f"{url}/bank")[1]
+    assert "wants to connect your bank" in press(f"{url}/bank", b"step=allow")
+    assert "Choose your bank" in press(url, b"step=continue&odd=\xff")
+
+
+def test_who_is_done_may_finish_after_the_link_token_expired(api: Any, bank: Any) -> None:
+    url = walk(api, bank)
+    press(url, b"step=continue")
+    press(url, b"step=choose&institution_id=ins_109508")
+    press(url, b"step=log_in&username=user_good&password=pass_good")
+    press(url, b"step=share&accounts=0000")
+    bank.control.advance(5 * 3600)
+    page = press(url, b"step=finish")
+    assert '"success"' in page
+    assert '"ERROR"' not in page

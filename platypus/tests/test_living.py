@@ -274,6 +274,21 @@ def test_the_card_says_what_was_paid(city: Plaid) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("today", "due"),
+    [
+        ("2024-02-24", "2024-02-26"),  # the 25th is a Sunday
+        ("2024-02-26", "2024-03-25"),
+        ("2024-12-31", "2025-01-27"),
+    ],
+)
+def test_what_is_due_next_is_not_paid_yet(city: Plaid, today: str, due: str) -> None:
+    city.bank.control.reset(stands_at=f"{today}T09:00:00Z")
+    token = resident(city, "user_living", "liabilities")
+    [card] = city.post("/liabilities/get", access_token=token)["liabilities"]["credit"]
+    assert card["next_payment_due_date"] == due
+
+
 def test_news_is_told_as_it_happens(city: Plaid, receiver: Any) -> None:
     """Without any call of the client's: each product's own webhook, when the day brought it news."""
     token = resident(

@@ -14,6 +14,10 @@ class UnknownTransactionError(Exception):
     """A change names a transaction that is not there."""
 
 
+class UnusableError(Exception):
+    """A change gives something that nothing can be found by."""
+
+
 class Changes(Struct, kw_only=True, forbid_unknown_fields=True):
     """One update: partial transactions to add, partial ones with ids to modify, ids to remove."""
 
@@ -23,7 +27,7 @@ class Changes(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def apply(world: World, item: Item, changes: Changes) -> dict[str, list[str]]:
-    """Make an update; returns its ids. Raises UnknownTransactionError."""
+    """Make an update; returns its ids. Raises UnknownTransactionError, UnusableError."""
     added = [complete(world, item, each) for each in changes.added]
     modified = [merged(existing(world, item, each), each) for each in changes.modified]
     for transaction_id in changes.removed:
@@ -51,7 +55,7 @@ def complete(world: World, item: Item, partial: dict[str, Any]) -> dict[str, Any
     if partial.get("unofficial_currency_code") and "iso_currency_code" not in partial:
         whole["iso_currency_code"] = None
     whole.setdefault("original_description", whole["name"])
-    return whole
+    return usable(whole)
 
 
 def existing(world: World, item: Item, partial: dict[str, Any]) -> Row:
@@ -64,6 +68,14 @@ def merged(row: Row, partial: dict[str, Any]) -> dict[str, Any]:
     whole = row.fields() | partial
     if whole.get("pending"):
         whole[POSTS_ON] = row.posts_on
+    return usable(whole)
+
+
+def usable(whole: dict[str, Any]) -> dict[str, Any]:
+    """Return a transaction that can be found again; raises UnusableError."""
+    for name in ("transaction_id", "account_id", "date"):
+        if not isinstance(whole[name], str):
+            raise UnusableError(f"{name} must be a string")
     return whole
 
 

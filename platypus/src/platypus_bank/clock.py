@@ -4,6 +4,8 @@ import time
 from datetime import UTC, date, datetime
 
 DAY_SECONDS = 86_400
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1970, 2200))
+"""Between these a world's clock may be."""
 
 
 class Clock:

@@ -14,7 +14,10 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 def decode(text: bytes | str) -> Any:  # noqa: ANN401 - JSON may hold anything
     """Read JSON text. Raises msgspec.DecodeError when it isn't any."""
-    return _DECODER.decode(text)
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as problem:
+        raise msgspec.DecodeError("JSON is nested too deeply") from problem
 
 
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}

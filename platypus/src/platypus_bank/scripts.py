@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from platypus_bank.changes import complete, first_account, merged
+from platypus_bank.changes import UnusableError, complete, first_account, merged, usable
 from platypus_bank.records import Item, Script
 from platypus_bank.seeds.blueprint import POSTS_ON
 from platypus_bank.world import World
@@ -79,10 +79,10 @@ class _Drafts:
         return {key: value for key, value in whole.items() if key != POSTS_ON}
 
     def _modify(self, partial: dict[str, Any]) -> dict[str, Any]:
-        transaction_id = partial.get("transaction_id", "")
+        transaction_id = str(partial.get("transaction_id"))
         draft = self._drafts.get(transaction_id)
         if draft is not None:
-            return self._draft(draft | partial)
+            return self._draft(usable(draft | partial))
         row = self._world.ledger.find(self._item, transaction_id)
         if row is not None and transaction_id not in self._drafts:
             return self._draft(merged(row, partial))
@@ -90,7 +90,9 @@ class _Drafts:
 
     def _remove(self, entry: str | dict[str, Any]) -> dict[str, Any]:
         given = {"transaction_id": entry} if isinstance(entry, str) else entry
-        transaction_id = given["transaction_id"]
+        transaction_id = given.get("transaction_id")
+        if not isinstance(transaction_id, str):
+            raise UnusableError("transaction_id must be a string")
         row = self._world.ledger.find(self._item, transaction_id)
         draft = self._drafts.get(transaction_id)
         self._drafts[transaction_id] = None

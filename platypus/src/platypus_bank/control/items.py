@@ -65,7 +65,7 @@ def change(knock: Knock) -> dict[str, Any]:
     history.settle(world, item)
     try:
         return dict(changes.apply(world, item, knock.read(changes.Changes)))
-    except changes.UnknownTransactionError as problem:
+    except (changes.UnknownTransactionError, changes.UnusableError) as problem:
         raise RefusedError(str(problem)) from problem
 
 
@@ -73,7 +73,10 @@ def script(knock: Knock) -> dict[str, Any]:
     """Dictate the pages of the next sync loop and return them as they will be sent."""
     world, item = knock.service.world, knock.item()
     history.settle(world, item)
-    return {"pages": scripts.write_script(world, item, knock.read(scripts.ScriptRequest))}
+    try:
+        return {"pages": scripts.write_script(world, item, knock.read(scripts.ScriptRequest))}
+    except changes.UnusableError as problem:
+        raise RefusedError(str(problem)) from problem
 
 
 def change_accounts(knock: Knock) -> dict[str, Any]:
@@ -92,6 +95,10 @@ def change_accounts(knock: Knock) -> dict[str, Any]:
 
 def _upsert(world: World, item: Item, body: dict[str, Any]) -> None:
     account_id = body.get("account_id") or world.ids.take()
+    if not isinstance(account_id, str):
+        raise RefusedError("account_id must be a string")
+    if not isinstance(body.get("balances") or {}, dict):
+        raise RefusedError("balances must be an object")
     account = _account_of(world, item, account_id)
     before = blank_account(account_id) if account is None else account.body
     balances = before["balances"] | (body.get("balances") or {})

@@ -1,12 +1,12 @@
 """/platypus/health, settings, clock, reset, calls: the world as a whole."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from platypus_bank.clock import iso
+from platypus_bank.clock import FIRST, LAST, iso
 from platypus_bank.control.door import Action, Knock, RefusedError
 from platypus_bank.records import Settings
 
@@ -58,8 +58,9 @@ def clock(knock: Knock) -> dict[str, Any]:
 
 def advance_clock(knock: Knock) -> dict[str, Any]:
     """Move the world's time on."""
-    world = knock.service.world
-    world.clock.advance(knock.read(Advance).seconds)
+    world, seconds = knock.service.world, knock.read(Advance).seconds
+    _check(world.clock.now() + seconds)
+    world.clock.advance(seconds)
     world.save()
     return clock(knock)
 
@@ -82,13 +83,25 @@ def reset(knock: Knock) -> dict[str, Any]:
     """Forget everything: Items, tokens, settings, clock, faults, calls, webhooks."""
     service = knock.service
     wanted = knock.read(Reset)
-    at = None if wanted.stands_at is None else wanted.stands_at.timestamp()
+    at = None if wanted.stands_at is None else _instant(wanted.stands_at)
     service.world.reset(wanted.seed, at)
     service.timekeeper.look_again()
     service.faults.clear()
     service.calls.clear()
     service.rate_limits.clear()
     return health(knock)
+
+
+def _instant(wanted: datetime) -> float:
+    """Return an instant in epoch seconds, of UTC if it does not say; raises RefusedError."""
+    aware = wanted if wanted.tzinfo is not None else wanted.replace(tzinfo=UTC)
+    return _check(aware.timestamp())
+
+
+def _check(instant: float) -> float:
+    if not FIRST <= instant < LAST:
+        raise RefusedError(f"the clock goes from {iso(FIRST)} to {iso(LAST)}")
+    return instant
 
 
 def calls(knock: Knock) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from platypus_bank.webhooks.deliveries import Forgery
 
 ANY_PATH = "*"
 Chance = Annotated[float, Meta(ge=0, le=1)]
+Pattern = Annotated[str, Meta(pattern=r"^(/|\*$)")]
 
 
 class Aim(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +52,7 @@ class FaultRequest(Aim, kw_only=True, forbid_unknown_fields=True):
     `drop_after_effect` lets the effect happen before it spoils the answer.
     """
 
-    path: str
+    path: Pattern
     error: FaultError | None = None
     delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
     drop: bool = False
@@ -64,7 +65,7 @@ class NamedFault(Aim, kw_only=True, forbid_unknown_fields=True):
     """A fault of the catalogue; each name takes some of the parameters below `path`."""
 
     name: str
-    path: str | None = None
+    path: Pattern | None = None
     seconds: Annotated[float, Meta(ge=0, le=30 * 86_400)] | None = None
     page: Annotated[int, Meta(ge=2, le=100_000)] | None = None
     count: Annotated[int, Meta(ge=2, le=1000)] | None = None

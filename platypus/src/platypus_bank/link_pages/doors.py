@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.resources import files
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -105,7 +105,7 @@ class _Doors:
         """Return the endpoint of one path of a walk."""
 
         async def found(request: Request) -> Response:
-            sent = request.url.query if request.method == "GET" else (await request.body()).decode()
+            sent = request.url.query if request.method == "GET" else _text(await request.body())
             way = self._way(request.path_params["walk_id"])
             if way is None:
                 return rendering.page("gone", "", 404)
@@ -128,9 +128,14 @@ class _Doors:
         return None
 
 
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")
+
+
 def _opened(world: World, token: LinkToken, request: Request) -> LinkWalk:
     given = request.query_params
-    received = parse_qs(urlsplit(given.get("received", "")).query).get("oauth_state_id")
+    _, _, query = given.get("received", "").partition("?")  # urlsplit refuses some addresses
+    received = parse_qs(query.partition("#")[0]).get("oauth_state_id")
     if received:
         return walks.resume(world, token, given["origin"], received[0])
     return walks.begin(world, token, given["origin"], embedded="embedded" in given)
@@ -148,6 +153,8 @@ def _take(way: _Way, fields: _Fields) -> Response:
 
 def _show_bank(way: _Way, fields: _Fields) -> Response:
     del fields
+    if way.walk.institution_id is None:
+        return _see(rendering.walk_path(way.walk))
     return rendering.bank(way.token, way.walk)
 
 

@@ -58,7 +58,8 @@ def take(step: Step) -> None:
         return
     walk.error, pane = None, walk.pane
     try:
-        live_link_token(step.world, step.token.id)
+        if action is not leave:  # who is done may finish, however late
+            live_link_token(step.world, step.token.id)
         action(step)
     except PlaidError as problem:
         fail(step.world, walk, problem)

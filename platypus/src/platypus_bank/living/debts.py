@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from platypus_bank.living.bank_days import falls_due
+from platypus_bank.living.bank_days import business_day, falls_due
 from platypus_bank.living.person import Person
 from platypus_bank.seeds import debts as blank
 from platypus_bank.seeds.debts import Liability
@@ -133,17 +133,23 @@ def card_liability(owed: int, paid: int, today: date) -> Liability:
 
     `owed` is what the last statement says, `paid` what the last payment was; cents.
     """
-    statement = today.replace(day=1)
+    statement, paid_on = today.replace(day=1), card_paid_on(today)
+    due = _booked_on(statement)
     return blank.card(
         {"purchase_apr": _CARD_PERCENT},
         money(owed),
         today,
         last_statement_issue_date=statement.isoformat(),
         last_payment_amount=money(paid),
-        last_payment_date=card_paid_on(today).isoformat(),
+        last_payment_date=paid_on.isoformat(),
         minimum_payment_amount=money(min(owed, _MINIMUM)),
-        next_payment_due_date=statement.replace(day=CARD_DAY).isoformat(),
+        next_payment_due_date=(due if paid_on < due else _booked_on(_next_first(due))).isoformat(),
     )
+
+
+def _booked_on(first: date) -> date:
+    """Return the day on which a month's payment of the card is booked."""
+    return business_day(first.replace(day=CARD_DAY))
 
 
 def _last_booked(today: date, day_of_month: int) -> date:
