@@ -12,7 +12,6 @@ from platypus_bank.control import _ACTIONS
 from platypus_bank.faults.catalogue import entries, is_survived
 from platypus_bank.faults.named import CallFault, Named, WebhookFault
 from platypus_bank.faults.of_items import DATA
-from platypus_bank.testing import Control
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 PAGE = (Path(__file__).parents[2] / "docs/platypus.md").read_text()
@@ -20,14 +19,13 @@ FAULTS = PAGE.split("| name | what happens |")[1].split("\n\n")[0].splitlines()[
 
 
 def test_the_shell_example_works(bank: Any) -> None:
-    hers = Control(bank.url, "me")
-    hers.settings(initial_update_seconds=0, historical_update_seconds=0)
     script = README.split("```sh\n")[1].split("```")[0]
-    script = script.replace("http://127.0.0.1:8080", bank.url).replace("sleep 2\n", "")
+    script = script.replace("http://127.0.0.1:8080", bank.url)
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    page, changed, fault, refused = (
+    settings, page, changed, fault, refused = (
         json.loads(each) for each in done.stdout.replace("}{", "}\n{").splitlines()
     )
+    assert settings["initial_update_seconds"] == 0
     assert len(page["added"]) == 3
     assert len(changed["added"]) == 1
     assert fault["fault_id"]
