@@ -392,3 +392,15 @@ def test_a_balance_that_was_taken_away_stays_unknown(city: Plaid) -> None:
     after = accounts(city, token)["0000"]["balances"]
     assert after["available"] is None
     assert after["current"] != checking["balances"]["current"]
+
+
+def test_a_history_begins_where_it_was_asked_to(city: Plaid) -> None:
+    """By `start_date`, which may lie before the days requested, and ends at `end_date`."""
+    bounds = {"start_date": "2022-06-01", "end_date": "2023-12-15", "days_requested": 90}
+    token = resident(city, "user_living", transactions=bounds)
+    cursor, rows = city.pull(token)
+    days = sorted(row["date"] for row in rows.values())
+    assert "2022-06-01" <= days[0] < "2022-06-10"
+    assert "2023-12-05" < days[-1] <= "2023-12-15"
+    city.bank.control.advance(10 * DAY)
+    assert city.pull(token, cursor)[1] == {}

@@ -1,11 +1,12 @@
 """A living Item in its world: its money moves on as the clock does."""
 
+from datetime import date
 from decimal import Decimal
 
 from platypus_bank.clock import DAY_SECONDS, day_of
 from platypus_bank.facets import put_liability, put_portfolio
 from platypus_bank.living import days, household, investing, rows
-from platypus_bank.living.bank_days import midnight_after
+from platypus_bank.living.bank_days import at, midnight_after
 from platypus_bank.living.debts import money
 from platypus_bank.living.movements import Movement, State, Step, step
 from platypus_bank.living.news import News, tell
@@ -101,6 +102,8 @@ def stage(world: World, item: Item) -> None:
         return
     who, accounts = _who(world, item), _accounts(world, item)
     since = item.created_at - item.days_requested * DAY_SECONDS
+    if item.start_date is not None:
+        since = min(since, at(date.fromisoformat(item.start_date)))
     world.ledger.stage(
         item,
         (

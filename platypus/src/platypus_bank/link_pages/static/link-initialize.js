@@ -12,7 +12,7 @@
   const UNKNOWN = {
     exit: {
       error: null,
-      metadata: { institution: null, status: null, link_session_id: "", request_id: "" },
+      metadata: { institution: null, status: "requires_credentials", link_session_id: "", request_id: "" },
     },
   };
 
