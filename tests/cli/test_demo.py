@@ -121,6 +121,12 @@ def of_user(folder: Path, sql: str, file: Path) -> list[Any]:
     return [row for row in rows(folder, sql) if row.who.startswith(f"{file.stem}-")]
 
 
+def inflow(account: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what an account says of money that comes in monthly, if it does."""
+    model: dict[str, Any] = account.get("inflow_model") or {}
+    return model if model.get("type") else None
+
+
 def test_custom_users_are_shown_exactly(reachable_dir: Path) -> None:
     """What the files say is what is stored and shown: accounts, balances, transactions."""
     files = [HOUSEHOLD, *PUBLISHED]
@@ -132,7 +138,10 @@ def test_custom_users_are_shown_exactly(reachable_dir: Path) -> None:
         balances = [each.get("starting_balance") for each in expected]
         balances = [Decimal(1000) if told is None else Decimal(told) for told in balances]
         assert sorted(row.current for row in user) == sorted(balances), file
-        stored = of_user(reachable_dir, TRANSACTIONS, file)
+        everything = of_user(reachable_dir, TRANSACTIONS, file)
+        monthly = {model["transaction_name"] for each in expected if (model := inflow(each))}
+        stored = [row for row in everything if row.name not in monthly]
+        assert len(everything) - len(stored) == 24 * len(monthly), file  # two years of months
         told = [each for account in expected for each in account.get("transactions") or ()]
         whole = [each for each in told if each["amount"] is not None and each["date_posted"]]
         theirs = [each for each in whole if each["date_posted"] >= days_ago(730)]  # Plaid's limit

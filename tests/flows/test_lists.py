@@ -131,7 +131,7 @@ def test_two_accounts_of_one_name_stay_two(api: Api, bank: Running) -> None:
 def test_money_keeps_its_digits(api: Api, bank: Running) -> None:
     """Overdrawn and sub-cent amounts leave as JSON numbers with the digits that came in."""
     balances = ["-12.30", "342.099285", "23631.9805", "0.10", "12345678901234567890.12"]
-    login = json.dumps({"override_accounts": [bank_account(mask=str(n)) for n in range(5)]})
+    login = json.dumps({"override_accounts": [bank_account(mask=f"000{n}") for n in range(5)]})
     item_id = linked(api, bank, username="user_custom", password=login)
     ids = [row["account_id"] for row in bank.control.ledger(item_id)["accounts"]]
     for account_id, balance in zip(ids, balances, strict=True):
@@ -214,7 +214,7 @@ def test_tomorrows_fields_and_values_come_through(api: Api, bank: Running) -> No
 @pytest.fixture
 def shopper(api: Api, bank: Running) -> str:
     """An Item with two accounts and a handful of transactions, made to be filtered."""
-    item_id = linked(api, bank, **person(bank_account(mask="1"), bank_account(mask="2")))
+    item_id = linked(api, bank, **person(bank_account(mask="0001"), bank_account(mask="0002")))
     first, second = (row["account_id"] for row in bank.control.ledger(item_id)["accounts"])
     coffee = {"primary": "FOOD", "detailed": "FOOD_COFFEE"}
     rows = [
