@@ -279,8 +279,8 @@ def test_a_refresh_fails_with_the_login(api: Any, bank: Any, receiver: Any) -> N
     api.post("/statements/refresh", access_token=access, **YEAR)
     bank.control.break_login(item_id)
     bank.control.advance(60)
-    _, told = receiver.wait(2)
-    assert (told.code, told.json["result"]) == ("STATEMENTS_REFRESH_COMPLETE", "FAILURE")
+    told = {each.code: each.json for each in receiver.wait(2)}
+    assert told["STATEMENTS_REFRESH_COMPLETE"]["result"] == "FAILURE"
 
 
 def test_a_month_that_ends_is_there_after_a_refresh(api: Any, bank: Any) -> None:
