@@ -1,8 +1,9 @@
 """Reading requests: JSON into typed Structs, refusals in Plaid's words."""
 
 import re
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -76,16 +77,29 @@ class _Flaws(Struct):
     nulls: list[str] = field(default_factory=list)
 
 
+class _Shape(NamedTuple):
+    required: bool
+    nullable: bool
+    nested: type[Struct] | None
+
+
+@cache
+def _shapes(kind: type[Struct]) -> dict[str, _Shape]:
+    return {
+        each.name: _Shape(each.required, _is_nullable(each.type), _struct_in(each.type))
+        for each in msgspec.structs.fields(kind)
+    }
+
+
 def _look(kind: type[Struct], fields: dict[str, Any], prefix: str, flaws: _Flaws) -> None:
-    known = {each.name: each for each in msgspec.structs.fields(kind)}
+    known = _shapes(kind)
     required = [name for name, each in known.items() if each.required]
     flaws.missing += [prefix + name for name in required if name not in fields]
     flaws.unknown += [prefix + name for name in fields if name not in known]
     for name in fields.keys() & known.keys():
-        value, expected = fields[name], known[name].type
-        if value is None and not _is_nullable(expected):
+        value, nested = fields[name], known[name].nested
+        if value is None and not known[name].nullable:
             flaws.nulls.append(prefix + name)
-        nested = _struct_in(expected)
         if nested is None:
             continue
         if isinstance(value, dict):
