@@ -46,6 +46,11 @@ def day_of(instant: float) -> date:
     return datetime.fromtimestamp(instant, UTC).date()
 
 
+def midnight(day: date) -> float:
+    """Return the instant with which a UTC calendar date begins, in epoch seconds."""
+    return datetime.combine(day, datetime.min.time(), UTC).timestamp()
+
+
 def iso(instant: float | None) -> str | None:
     """Write an instant as Plaid does, `2026-11-23T04:05:06.789Z`."""
     if instant is None:

@@ -5,10 +5,11 @@ account says on the statement day: a payment does not change it, as no transacti
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from platypus_bank.clock import midnight
 from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Account, Inflow, Item
 from platypus_bank.seeds.blueprint import Transaction, category, transaction_body
@@ -47,8 +48,7 @@ def next_at(world: World, item: Item) -> float | None:
     """Return the midnight that brings something, if only a statement; None for most Items."""
     if item.inflows_known_until is None or not is_reachable(world, item):
         return None
-    tomorrow = date.fromisoformat(item.inflows_known_until) + _ONE_DAY
-    return datetime.combine(tomorrow, datetime.min.time(), UTC).timestamp()
+    return midnight(date.fromisoformat(item.inflows_known_until) + _ONE_DAY)
 
 
 def _go_on(world: World, item: Item, inflow: Inflow) -> None:

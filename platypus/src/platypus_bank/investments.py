@@ -7,7 +7,7 @@ from platypus_bank.errors import ProductNotReady
 from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item, Portfolio
 from platypus_bank.webhooks import outbox
-from platypus_bank.webhooks.bodies import webhook
+from platypus_bank.webhooks.bodies import investments_update
 from platypus_bank.world import World
 
 
@@ -37,14 +37,5 @@ def settle(world: World, item: Item) -> None:
         return
     item.investments_ready, item.investments_due_at = True, None
     world.store.put(item)
-    told = webhook(
-        "INVESTMENTS_TRANSACTIONS",
-        "HISTORICAL_UPDATE",
-        item_id=item.id,
-        error=None,
-        new_investments_transactions=sum(
-            len(each.trades) for each in world.store.of(Portfolio, item.id)
-        ),
-        cancelled_investments_transactions=0,
-    )
-    outbox.fire(world, item, told)
+    trades = sum(len(each.trades) for each in world.store.of(Portfolio, item.id))
+    outbox.fire(world, item, investments_update(item, "HISTORICAL_UPDATE", trades))

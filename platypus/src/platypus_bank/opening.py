@@ -10,7 +10,13 @@ from platypus_bank.errors import NoAccounts, ProductsNotSupported
 from platypus_bank.facets import put_facets
 from platypus_bank.institution_status import check_up
 from platypus_bank.living import life
-from platypus_bank.records import DEFAULT_DAYS_REQUESTED, Account, Item, PublicToken
+from platypus_bank.records import (
+    DEFAULT_DAYS_REQUESTED,
+    AccessToken,
+    Account,
+    Item,
+    PublicToken,
+)
 from platypus_bank.seeds import blueprint, people
 from platypus_bank.seeds.institutions import Institution, institution
 from platypus_bank.world import World
@@ -141,6 +147,13 @@ def select(accounts: list[Account], wanted: list[str] | None) -> None:
         account.open = wanted is None or not names.isdisjoint(wanted)
     if not any(account.open for account in accounts):
         raise NoAccounts
+
+
+def issue_access_token(world: World, item_id: str) -> str:
+    """Make an access token for an Item and return it."""
+    token = AccessToken(id=world.ids.token("access"), owner=item_id)
+    world.store.put(token)
+    return token.id
 
 
 def issue_public_token(world: World, item: Item, *, update_mode: bool = False) -> PublicToken:

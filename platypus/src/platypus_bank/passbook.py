@@ -7,6 +7,7 @@ hundredths line by line, so that a statement adds up, and begins as the one befo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
+from platypus_bank.money import money
 from platypus_bank.records import Account, Item
 from platypus_bank.statements import Month
 from platypus_bank.world import World
@@ -61,18 +62,14 @@ def passbook(world: World, item: Item, account: Account, month: Month) -> Passbo
     (_, since) = world.store.sql.execute(TOTAL, later).fetchone()
     (count, total) = world.store.sql.execute(TOTAL, within).fetchone()
     rows = world.store.sql.execute(LINES, within)
-    lines = [Line(day, name or "", sign * _money(cents)) for day, name, cents in rows]
+    lines = [Line(day, name or "", sign * money(cents)) for day, name, cents in rows]
     if count > len(lines):
-        rest = sign * _money(total) - sum(each.change for each in lines)
+        rest = sign * money(total) - sum(each.change for each in lines)
         lines.append(
             Line(month.last_day().isoformat(), f"{count - len(lines)} more transactions", rest)
         )
-    closing = _now(account) - sign * _money(since)
-    return Passbook(closing - sign * _money(total), lines, closing)
-
-
-def _money(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)
+    closing = _now(account) - sign * money(since)
+    return Passbook(closing - sign * money(total), lines, closing)
 
 
 def _now(account: Account) -> Decimal:

@@ -2,9 +2,10 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import date
 
 from platypus_bank import health, history, inflows, investments, statements
+from platypus_bank.clock import midnight
 from platypus_bank.institution_status import is_reachable
 from platypus_bank.records import Item
 from platypus_bank.webhooks import news
@@ -98,9 +99,5 @@ def _changes_by_clock(world: World, item: Item) -> list[float]:
         posting = world.ledger.next_posting(item)
         instants.append(history.next_status_at(world, item))
         instants.append(item.changes_at)
-        instants.append(None if posting is None else _midnight(posting))
+        instants.append(None if posting is None else midnight(date.fromisoformat(posting)))
     return [each for each in instants if each is not None]
-
-
-def _midnight(day: str) -> float:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC).timestamp()

@@ -6,9 +6,9 @@ from msgspec import Meta, Struct, field
 
 from platypus_bank.control.door import Action, Knock
 from platypus_bank.living.person import PREFIX
-from platypus_bank.opening import Login, Terms, open_item
+from platypus_bank.opening import Login, Terms, issue_access_token, open_item
 from platypus_bank.products import check_products
-from platypus_bank.records import DEFAULT_DAYS_REQUESTED, AccessToken
+from platypus_bank.records import DEFAULT_DAYS_REQUESTED
 from platypus_bank.seeds.people import GOOD_PASSWORD
 
 MAX_CROWD = 20_000
@@ -42,9 +42,7 @@ def _link(knock: Knock, wanted: Crowd, place: int) -> dict[str, str]:
         products=wanted.products, days_requested=wanted.days_requested, webhook=wanted.webhook
     )
     item = open_item(world, login, terms)
-    token = AccessToken(id=world.ids.token("access"), owner=item.id)
-    world.store.put(token)
-    return {"item_id": item.id, "access_token": token.id}
+    return {"item_id": item.id, "access_token": issue_access_token(world, item.id)}
 
 
 ACTIONS: dict[tuple[str, str], Action] = {("POST", "/items"): link_crowd}

@@ -10,7 +10,7 @@ from platypus_bank.access import item_body, item_of
 from platypus_bank.clock import iso
 from platypus_bank.endpoints import Table
 from platypus_bank.errors import InvalidPublicToken
-from platypus_bank.opening import Login, Terms, open_item
+from platypus_bank.opening import Login, Terms, issue_access_token, open_item
 from platypus_bank.products import check_products
 from platypus_bank.records import AccessToken, Item, PublicToken
 from platypus_bank.requests import ByAccessToken, Nullable, PlaidRequest, Url
@@ -87,9 +87,7 @@ def public_token_exchange(world: World, request: PublicTokenExchange) -> dict[st
     if public.access_token and mode == "strict":
         raise InvalidPublicToken
     if not public.access_token or mode == "rotate":
-        token = AccessToken(id=world.ids.token("access"), owner=public.owner)
-        public.access_token = token.id
-        world.store.put(token)
+        public.access_token = issue_access_token(world, public.owner)
         world.store.put(public)
     return {"access_token": public.access_token, "item_id": public.owner}
 
@@ -117,9 +115,7 @@ def item_import(world: World, request: ItemImport) -> dict[str, Any]:
     login = Login(institution_id=request.institution_id, username=GOOD, password=GOOD_PASSWORD)
     terms = Terms(products=request.products, webhook=request.options.webhook)
     item = open_item(world, login, terms)
-    token = AccessToken(id=world.ids.token("access"), owner=item.id)
-    world.store.put(token)
-    return {"access_token": token.id}
+    return {"access_token": issue_access_token(world, item.id)}
 
 
 def item_get(world: World, request: ByAccessToken) -> dict[str, Any]:
@@ -171,14 +167,13 @@ def item_webhook_update(world: World, request: ItemWebhookUpdate) -> dict[str, A
 def access_token_invalidate(world: World, request: ByAccessToken) -> dict[str, Any]:
     """Give the Item another access token; the old one is invalid from now on, cursors are not."""
     item = item_of(world, request.access_token)
-    token = AccessToken(id=world.ids.token("access"), owner=item.id)
     world.store.delete(AccessToken(id=request.access_token))
-    world.store.put(token)
+    fresh = issue_access_token(world, item.id)
     for public in world.store.of(PublicToken, item.id):
         if public.access_token == request.access_token:
-            public.access_token = token.id
+            public.access_token = fresh
             world.store.put(public)
-    return {"new_access_token": token.id}
+    return {"new_access_token": fresh}
 
 
 TABLE: Table = {

@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
+
+from platypus_bank.html import templates
 
 HOME = "/platypus"
 PAGES = HOME + "/pages"
@@ -49,12 +50,6 @@ def _money(amount: object, body: dict[str, Any]) -> str:
     return "" if amount is None else f"{amount} {currency}".rstrip()
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("platypus_bank.inspection"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates("platypus_bank.inspection")
 _TEMPLATES.filters |= {"instant": _instant, "money": _money}
 _TEMPLATES.globals |= {"address": _address}

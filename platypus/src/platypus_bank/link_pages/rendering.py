@@ -3,10 +3,10 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from platypus_bank.endpoints.link import is_hosted, is_multi_item
+from platypus_bank.html import templates
 from platypus_bank.link_pages import choices
 from platypus_bank.link_pages.telling import ending
 from platypus_bank.records import LinkToken, LinkWalk
@@ -16,13 +16,7 @@ from platypus_bank.world import World
 
 WALKS = "/link/walks"
 _LOCAL = "http://localhost:* http://127.0.0.1:*"
-_TEMPLATES = Environment(
-    loader=PackageLoader("platypus_bank.link_pages"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates("platypus_bank.link_pages")
 
 
 def page(template: str, origin: str, status: int = 200, **shown: Any) -> Response:

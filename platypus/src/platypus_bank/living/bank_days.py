@@ -1,21 +1,8 @@
-"""Which days a bank works on, and the instants at which things happen there."""
+"""Which days a bank works on, and on which of them something falls due."""
 
-from datetime import UTC, date, datetime, timedelta
-
-from platypus_bank.clock import DAY_SECONDS
+from datetime import date, timedelta
 
 _SATURDAY = 5
-_EPOCH = date(1970, 1, 1).toordinal()
-
-
-def at(day: date, seconds: float = 0.0) -> float:
-    """Return an instant of a day, in epoch seconds UTC."""
-    return float((day.toordinal() - _EPOCH) * DAY_SECONDS) + seconds
-
-
-def midnight_after(instant: float) -> float:
-    """Return when the day after an instant's begins."""
-    return at(datetime.fromtimestamp(instant, UTC).date() + timedelta(days=1))
 
 
 def is_business_day(day: date) -> bool:

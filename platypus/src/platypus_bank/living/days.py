@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 
+from platypus_bank.clock import day_of, midnight
 from platypus_bank.living import debts
 from platypus_bank.living.bank_days import (
-    at,
     falls_due,
     is_business_day,
     last_business_day,
     month_before,
 )
 from platypus_bank.living.habits import BILLS, Bill
-from platypus_bank.living.movements import LOOK_BACK_DAYS, Category, Movement
+from platypus_bank.living.movements import LOOK_BACK_DAYS, Category, Movement, each_day
 from platypus_bank.living.person import PACKED_DAYS, Person, Role, days_into_trip
 from platypus_bank.living.purchases import purchases
 
@@ -32,9 +32,8 @@ def of_day(who: Person, day: date) -> tuple[Movement, ...]:
 
 def around(who: Person, since: float, until: float) -> Iterator[Movement]:
     """Yield every movement that may change between two instants."""
-    last = int(until // 86_400)
-    for number in range(int(since // 86_400) - LOOK_BACK_DAYS, last + 1):
-        yield from of_day(who, date(1970, 1, 1) + timedelta(days=number))
+    for day in each_day(day_of(since) - timedelta(days=LOOK_BACK_DAYS), day_of(until)):
+        yield from of_day(who, day)
 
 
 def _regular(who: Person, day: date) -> Iterator[Movement]:
@@ -55,7 +54,7 @@ def _booked(  # noqa: PLR0913, PLR0917 - one line of a statement
     category: Category,
     merchant: str | None = None,
 ) -> Movement:
-    moment = at(day, _BOOKED_AT)
+    moment = midnight(day) + _BOOKED_AT
     return Movement(
         key=f"{day}/{name}", account=account, cents=cents, label=label, category=category,
         merchant=merchant, shown_at=moment, posted_at=moment,
@@ -127,8 +126,8 @@ def statement(who: Person, first: date, last: date) -> int:
     """Return what a month put on the card, in cents."""
     bought = (
         each
-        for number in range((last - first).days + 1)
-        for each in purchases(who, first + timedelta(days=number))
+        for day in each_day(first, last)
+        for each in purchases(who, day)
         if each.account == "card" and each.posted_at is not None and each.gone_at is None
     )
     bills = sum(each.cents for each in BILLS if each.account == "card")

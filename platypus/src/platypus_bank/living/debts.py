@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from platypus_bank.living.bank_days import business_day, falls_due
 from platypus_bank.living.person import Person
+from platypus_bank.money import money
 from platypus_bank.seeds import debts as blank
 from platypus_bank.seeds.debts import Liability
 
@@ -16,11 +17,6 @@ _BEGAN = date(2019, 1, 1)
 _MORTGAGE_PERCENT, _STUDENT_PERCENT = 4, 5
 _CARD_PERCENT = Decimal("19.99")
 _MINIMUM = 3500
-
-
-def money(cents: int) -> Decimal:
-    """Return cents as Plaid writes money."""
-    return Decimal(cents).scaleb(-2)
 
 
 class Paid(NamedTuple):

@@ -5,8 +5,8 @@ from datetime import date
 from platypus_bank.living import debts, investing
 from platypus_bank.living.bank_days import month_before
 from platypus_bank.living.days import statement
-from platypus_bank.living.debts import money
 from platypus_bank.living.person import Person
+from platypus_bank.money import money
 from platypus_bank.seeds.blueprint import Account
 
 

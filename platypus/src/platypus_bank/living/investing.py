@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from platypus_bank.living import market
 from platypus_bank.living.bank_days import falls_due
-from platypus_bank.living.debts import money
 from platypus_bank.living.market import BURR, DOLLAR, DUCK, FUND, QUOTES, TOTAL, Quote
 from platypus_bank.living.person import Person
+from platypus_bank.money import money
 from platypus_bank.seeds.portfolio import Holding, Portfolio, Trade
 
 _BEGAN = date(2021, 1, 1)

@@ -1,16 +1,15 @@
 """A living Item in its world: its money moves on as the clock does."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
-from platypus_bank.clock import DAY_SECONDS, day_of
+from platypus_bank.clock import DAY_SECONDS, day_of, midnight
 from platypus_bank.facets import put_liability, put_portfolio
 from platypus_bank.living import days, household, investing, rows
-from platypus_bank.living.bank_days import at, midnight_after
-from platypus_bank.living.debts import money
 from platypus_bank.living.movements import Movement, State, Step, step
 from platypus_bank.living.news import News, tell
 from platypus_bank.living.person import Person, is_living, person
+from platypus_bank.money import money
 from platypus_bank.records import Account, Item
 from platypus_bank.world import World
 
@@ -59,7 +58,7 @@ def settle(world: World, item: Item) -> None:
 
 def _next(movements: list[Movement], now: float) -> float:
     instants = (at for each in movements for at in each.instants() if at > now)
-    return min([midnight_after(now), *instants])
+    return min([midnight(day_of(now) + timedelta(days=1)), *instants])
 
 
 def _take(world: World, item: Item, accounts: dict[str, Account], change: Step) -> None:
@@ -103,7 +102,7 @@ def stage(world: World, item: Item) -> None:
     who, accounts = _who(world, item), _accounts(world, item)
     since = item.created_at - item.days_requested * DAY_SECONDS
     if item.start_date is not None:
-        since = min(since, at(date.fromisoformat(item.start_date)))
+        since = min(since, midnight(date.fromisoformat(item.start_date)))
     world.ledger.stage(
         item,
         (
@@ -126,18 +125,19 @@ def _new_day(world: World, item: Item, who: Person, accounts: dict[str, Account]
             world.store.put(account)
         if source.liability is not None and put_liability(world, account, source.liability):
             news.debts.append(account.id)
-    if "investments" in item.products:
-        news.holdings, news.trades = look_at_portfolio(world, item)
+    broker = accounts.get("brokerage")
+    if broker is not None and "investments" in item.products:
+        held = investing.portfolio(who, world.clock.today())
+        news.holdings, news.trades = len(held.holdings), put_portfolio(world, broker, held)
     tell(world, item, news)
 
 
-def look_at_portfolio(world: World, item: Item) -> tuple[int, int]:
-    """Bring up to date what a living person holds; returns how many holdings and new trades."""
-    account = _accounts(world, item).get("brokerage")
-    if item.lived_until is None or account is None:
-        return 0, 0
-    held = investing.portfolio(_who(world, item), world.clock.today())
-    return len(held.holdings), put_portfolio(world, account, held)
+def look_at_portfolio(world: World, item: Item) -> None:
+    """Store what a living person holds, when the product that tells of it comes to the Item."""
+    broker = None if item.lived_until is None else _accounts(world, item).get("brokerage")
+    if broker is not None:
+        held = investing.portfolio(_who(world, item), world.clock.today())
+        put_portfolio(world, broker, held)
 
 
 def _who(world: World, item: Item) -> Person:

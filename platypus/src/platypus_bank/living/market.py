@@ -1,12 +1,12 @@
 """What securities cost on a day, when they split, and which there are."""
 
 from datetime import date
-from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
 from platypus_bank.living.bank_days import last_business_day
+from platypus_bank.money import money
 from platypus_bank.seeds.portfolio import Security
 
 _EPOCH = date(2020, 1, 1)
@@ -82,6 +82,6 @@ def security(quote: Quote, day: date) -> Security:
         name=quote.name,
         ticker_symbol=quote.symbol,
         type=quote.type,
-        close_price=Decimal(price(quote, day)).scaleb(-2),
+        close_price=money(price(quote, day)),
         market_identifier_code="XNAS",
     )

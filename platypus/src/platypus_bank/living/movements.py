@@ -82,7 +82,7 @@ def step(movement: Movement, since: float, until: float) -> Step | None:
     )
 
 
-def days(first: date, last: date) -> Iterator[date]:
+def each_day(first: date, last: date) -> Iterator[date]:
     """Yield each day from the first to the last."""
     for each in range((last - first).days + 1):
         yield first + timedelta(days=each)

@@ -5,8 +5,8 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from platypus_bank.clock import DAY_SECONDS
-from platypus_bank.living.bank_days import at, business_day
+from platypus_bank.clock import DAY_SECONDS, midnight
+from platypus_bank.living.bank_days import business_day
 from platypus_bank.living.habits import ABROAD, HABITS, Habit
 from platypus_bank.living.movements import Movement
 from platypus_bank.living.person import Person, days_into_trip
@@ -37,8 +37,8 @@ def purchases(who: Person, day: date) -> tuple[Movement, ...]:
 
 def _purchase(who: Person, day: date, habit: Habit, dice: Random) -> list[Movement]:
     cents = round(dice.uniform(habit.low, habit.high) * who.thrift)
-    shown = at(day, dice.randrange(_OPEN, _CLOSED))
-    posted = at(business_day(day + timedelta(days=dice.randrange(1, 4))), _BOOKED_AT)
+    shown = midnight(day) + dice.randrange(_OPEN, _CLOSED)
+    posted = midnight(business_day(day + timedelta(days=dice.randrange(1, 4)))) + _BOOKED_AT
     shop = dice.choice(habit.shops)
     fields: dict[str, Any] = {
         "key": f"{day}/{habit.name}",

@@ -1,10 +1,10 @@
 """A movement as Plaid tells it: the Transaction schema of the OpenAPI file, and its ids."""
 
-from datetime import UTC, date, datetime
 from typing import Any
 
-from platypus_bank.living.debts import money
+from platypus_bank.clock import day_of
 from platypus_bank.living.movements import Movement, State
+from platypus_bank.money import money
 from platypus_bank.records import Account, Item
 from platypus_bank.seeds.blueprint import blank_transaction, category
 from platypus_bank.world import World
@@ -21,12 +21,12 @@ def body(
     """Return the Transaction that shows a movement in a state, with original_description."""
     shown = movement.shown_at if movement.posted_at is None or state.pending else movement.posted_at
     whole = blank_transaction(
-        row_id(world, item, movement, state), account.id, _day(shown).isoformat()
+        row_id(world, item, movement, state), account.id, day_of(shown).isoformat()
     )
     whole |= {
         "amount": money(movement.amount(state)),
         "iso_currency_code": account.body["balances"]["iso_currency_code"],
-        "authorized_date": _day(movement.shown_at).isoformat(),
+        "authorized_date": day_of(movement.shown_at).isoformat(),
         "name": movement.label,
         "original_description": movement.label,
         "payment_channel": movement.channel,
@@ -56,7 +56,3 @@ def _known(movement: Movement) -> dict[str, Any]:
         "merchant_name": movement.merchant,
         "counterparties": [party],
     }
-
-
-def _day(instant: float) -> date:
-    return datetime.fromtimestamp(instant, UTC).date()

@@ -47,6 +47,42 @@ def transactions_removed(item: Item, transaction_ids: list[str]) -> Body:
     )
 
 
+def holdings_update(item: Item, updated: int) -> Body:
+    """Return HOLDINGS / DEFAULT_UPDATE, of holdings that were there before."""
+    return webhook(
+        "HOLDINGS",
+        "DEFAULT_UPDATE",
+        item_id=item.id,
+        error=None,
+        new_holdings=0,
+        updated_holdings=updated,
+    )
+
+
+def investments_update(item: Item, code: str, new: int) -> Body:
+    """Return INVESTMENTS_TRANSACTIONS / `code`: HISTORICAL_ or DEFAULT_UPDATE."""
+    return webhook(
+        "INVESTMENTS_TRANSACTIONS",
+        code,
+        item_id=item.id,
+        error=None,
+        new_investments_transactions=new,
+        cancelled_investments_transactions=0,
+    )
+
+
+def liabilities_update(item: Item, new: list[str], updated: dict[str, list[str]]) -> Body:
+    """Return LIABILITIES / DEFAULT_UPDATE: ids of accounts, and what changed about the known ones."""
+    return webhook(
+        "LIABILITIES",
+        "DEFAULT_UPDATE",
+        item_id=item.id,
+        error=None,
+        account_ids_with_new_liabilities=new,
+        account_ids_with_updated_liabilities=updated,
+    )
+
+
 def pending_disconnect(item: Item, reason: str, at: float) -> Body:
     """Return ITEM / PENDING_DISCONNECT (US and Canada)."""
     return item_webhook(item, "PENDING_DISCONNECT", reason=reason, disconnect_time=iso(at))

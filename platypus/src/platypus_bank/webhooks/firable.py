@@ -89,25 +89,15 @@ def _transactions(_: World, item: Item, options: Options) -> Body:
 
 
 def _holdings(_: World, item: Item, __: Options) -> Body:
-    counts = {"new_holdings": 0, "updated_holdings": 1}
-    return webhook("HOLDINGS", "DEFAULT_UPDATE", item_id=item.id, error=None, **counts)
+    return bodies.holdings_update(item, 1)
 
 
 def _investments(_: World, item: Item, __: Options) -> Body:
-    counts = {"new_investments_transactions": 1, "cancelled_investments_transactions": 0}
-    kind = "INVESTMENTS_TRANSACTIONS"
-    return webhook(kind, "DEFAULT_UPDATE", item_id=item.id, error=None, **counts)
+    return bodies.investments_update(item, "DEFAULT_UPDATE", 1)
 
 
 def _liabilities(world: World, item: Item, _: Options) -> Body:
-    return webhook(
-        "LIABILITIES",
-        "DEFAULT_UPDATE",
-        item_id=item.id,
-        error=None,
-        account_ids_with_new_liabilities=_account_ids(world, item, "credit", "loan"),
-        account_ids_with_updated_liabilities={},
-    )
+    return bodies.liabilities_update(item, _account_ids(world, item, "credit", "loan"), {})
 
 
 def _new_accounts(_: World, item: Item, __: Options) -> Body:
