@@ -95,10 +95,7 @@ def test_worlds_are_kept_and_ended(tmp_path: Path, receiver: Any) -> None:
 
 def test_a_hosted_link_is_found_whoever_made_it(bank: Any) -> None:
     ada, _ = client(bank, "host")
-    made = ada.post(
-        "/link/token/create", client_name="a", language="en", country_codes=["US"],
-        user={"client_user_id": "1"}, products=["transactions"], hosted_link={},
-    )  # fmt: skip
+    made = ada.new_link(hosted_link={})
     path = made["hosted_link_url"].removeprefix(bank.url)
     assert "wants to connect your bank" in _page(bank, path)
 

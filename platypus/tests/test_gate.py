@@ -80,8 +80,8 @@ def test_reading_is_open(bank: Any) -> None:
         (["192.168.0.9"], "localhost", True),
         (["0.0.0.0"], "192.168.0.10:8080", True),  # noqa: S104 - the address is what is tested
         (["::"], "[fe80::1]:8080", True),
-        (["0.0.0.0"], "bank", False),  # noqa: S104
-        (["0.0.0.0", "Bank"], "bank:8080", True),  # noqa: S104
+        (["0.0.0.0"], "bank", False),  # noqa: S104 - as above
+        (["0.0.0.0", "Bank"], "bank:8080", True),  # noqa: S104 - as above
     ],
 )
 def test_the_address_it_was_told_to_listen_on_is_its_own(

@@ -49,15 +49,8 @@ def test_a_bank_goes_down_for_its_items_only(api: Any, bank: Any, elsewhere: str
 def test_link_fails_at_a_bank_that_is_down(api: Any, bank: Any) -> None:
     access, _ = api.item()
     bank.control.institution_status(FIRST, "DOWN")
-    update = api.post(
-        "/link/token/create",
-        client_name="Tests",
-        language="en",
-        country_codes=["US"],
-        user={"client_user_id": "person-1"},
-        access_token=access,
-    )
-    for token in (api.link_token(), update["link_token"]):
+    update = api.link_token(access_token=access, products=None)
+    for token in (api.link_token(), update):
         with pytest.raises(ControlError) as refused:
             bank.control.complete_link(token)
         assert refused.value.body["error_code"] == "INSTITUTION_DOWN"

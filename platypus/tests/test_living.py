@@ -330,15 +330,9 @@ def test_an_account_that_was_not_shared_is_silent_until_it_is(city: Plaid) -> No
     city.bank.control.advance(20 * DAY)
     cursor, rows = city.pull(token)
     assert len({row["account_id"] for row in rows.values()}) == 1
-    update = city.post(
-        "/link/token/create",
-        access_token=token,
-        client_name="Tests",
-        language="en",
-        country_codes=["US"],
-        user={"client_user_id": "person-1"},
-        update={"account_selection_enabled": True},
-    )["link_token"]
+    update = city.link_token(
+        access_token=token, products=None, update={"account_selection_enabled": True}
+    )
     city.bank.control.complete_link(update, username="user_living", accounts=["0000", "3333"])
     _, news = city.pull(token, cursor)
     card = accounts(city, token)["3333"]["account_id"]

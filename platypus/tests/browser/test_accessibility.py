@@ -95,15 +95,7 @@ def test_pages_beside_the_panes_can_be_read(
 ) -> None:
     page.goto(f"{bank.url}/hl/nothing")
     inspector.check(page)
-    made = api.post(
-        "/link/token/create",
-        client_name="Tests",
-        language="en",
-        country_codes=["US"],
-        user={"client_user_id": "person-1"},
-        products=["transactions"],
-        hosted_link={},
-    )
+    made = api.new_link(hosted_link={})
     page.goto(made["hosted_link_url"])
     page.get_by_role("link", name="Exit Link").click()
     page.get_by_role("button", name="Yes, leave").click()

@@ -138,15 +138,7 @@ class Hosted:
     """Hosted Link as a page of its own."""
 
     def __init__(self, api: Any, page: Page, **hosted: str) -> None:
-        made = api.post(
-            "/link/token/create",
-            client_name="Tests",
-            language="en",
-            country_codes=["US"],
-            user={"client_user_id": "person-1"},
-            products=["transactions"],
-            hosted_link=hosted,
-        )
+        made = api.new_link(hosted_link=hosted)
         self.api, self.page, self.token = api, page, made["link_token"]
         page.goto(made["hosted_link_url"])
 

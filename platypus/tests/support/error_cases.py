@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from endpoint_calls import CALLS, LINK, PROVIDED, SPENT
@@ -134,7 +135,7 @@ def of_link() -> Iterator[Case]:
     yield case(OPEN, "INVALID_FIELD", optional_products=LINK["products"])
     yield case(OPEN, "INVALID_FIELD", products=["statements"])
     yield case(OPEN, "INVALID_FIELD", redirect_uri="https://example.com/?a=b")
-    strict = lambda home: settings(home, redirect_uris=["https://example.com/"])  # noqa: E731
+    strict = partial(settings, redirect_uris=["https://example.com/"])
     yield case(OPEN, "INVALID_FIELD", strict, redirect_uri="https://example.org/")
     update: dict[str, Any] = {"access_token": "$access", "products": None}
     yield case(OPEN, "INVALID_FIELD", access_token="$access")

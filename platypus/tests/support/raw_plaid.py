@@ -65,8 +65,8 @@ class Plaid:
             CONTRACT.hold_type(path, answer.headers["content-type"])
             return answer.read(), {name.lower(): each for name, each in answer.headers.items()}
 
-    def link_token(self, **fields: Any) -> str:
-        """Make a link token; `fields` go over sensible ones."""
+    def new_link(self, **fields: Any) -> Answer:
+        """Make a link token, and whatever comes with it; `fields` go over sensible ones."""
         body = {
             "client_name": "Tests",
             "language": "en",
@@ -77,7 +77,11 @@ class Plaid:
         }
         answer = self.post("/link/token/create", **{**body, **fields})
         assert answer.status == 200, answer.body
-        return str(answer["link_token"])
+        return answer
+
+    def link_token(self, **fields: Any) -> str:
+        """Make a link token, as `new_link` does, and return it alone."""
+        return str(self.new_link(**fields)["link_token"])
 
     def item(self, *products: str, **options: Any) -> tuple[str, str]:
         """Open an Item through the Sandbox's short cut: (access_token, item_id).
