@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE := platypus/tests/node
 ARGS ?=
-# More than twice as many as there are cores: for most of its time a test waits for another process.
-TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(5 * os.cpu_count() // 2)')
+# Twice as many as there are cores: for most of its time a test waits for another process.
+TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
 .PHONY: help setup demo test crash years clients alone check format lock bench simulate clean
 help: ## list the targets
