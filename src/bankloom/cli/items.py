@@ -25,6 +25,7 @@ from bankloom.core.logs import redact
 from bankloom.models import Item, ItemState, RunStatus
 from bankloom.services import import_item, jobs, refresh_item, request_run, show_item, show_run
 from bankloom.services.api_access import EVERYONE, Caller
+from bankloom.services.keyrings.processes import Announced
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -123,7 +124,7 @@ def import_() -> None:
     lines and those that begin with # are left out. It is safe to repeat.
     """
     done: Counter[str] = Counter()
-    with opened() as runtime:
+    with opened() as runtime, Announced(runtime, "items import"):
         for number, line in enumerate(sys.stdin.buffer, start=1):
             if line.strip() and not line.lstrip().startswith(b"#"):
                 done[_import_line(runtime, number, line)] += 1

@@ -17,6 +17,7 @@ from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.worker import WorkerThread
 
 GRACE_SECONDS = 3
@@ -95,7 +96,7 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
+        with Announced(runtime, "worker"), CountsKeeper(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()
