@@ -62,7 +62,7 @@ class KeyringFile:
 
     def remove(self, name: str) -> None:
         """Forget this key."""
-        self._change(lambda entries: _without(entries, name))
+        self._change(lambda entries: _without(entries, _entry(entries, name).partition(":")[0]))
 
     def _change(self, change: Callable[[list[str]], list[str]]) -> None:
         with data_dir.opened(self.path.parent), _locked(self.path.parent):

@@ -60,7 +60,7 @@ class SealedColumn:
         """Count the values by the names of their keys."""
         name = self._key
         counted = select(name, func.count()).where(self._sealed.is_not(None)).group_by(name)
-        return dict(session.execute(counted).tuples())
+        return dict(session.execute(counted).all())
 
     def first_under(self, session: Session, name: str) -> SealedValue | None:
         """Return some value under this key, to try it on."""
