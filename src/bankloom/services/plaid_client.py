@@ -17,6 +17,7 @@ import urllib3
 from plaid.api.plaid_api import PlaidApi
 from plaid.model.accounts_get_request import AccountsGetRequest
 from plaid.model.institutions_get_by_id_request import InstitutionsGetByIdRequest
+from plaid.model.item_access_token_invalidate_request import ItemAccessTokenInvalidateRequest
 from plaid.model.item_get_request import ItemGetRequest
 from plaid.model.item_public_token_exchange_request import ItemPublicTokenExchangeRequest
 from plaid.model.item_remove_request import ItemRemoveRequest
@@ -126,6 +127,12 @@ class PlaidClient:
         """Ask for the Item's own state; answers for Items in error too."""
         body = ItemGetRequest(access_token=access_token)
         return self._call(self._api.item_get, body, messages.ItemInfo)
+
+    def access_token_invalidate(self, access_token: str) -> str:
+        """Return another access token for the Item; this one is void from then on."""
+        body = ItemAccessTokenInvalidateRequest(access_token=access_token)
+        method = self._api.item_access_token_invalidate
+        return self._call(method, body, messages.TokenRotated).new_access_token
 
     def item_remove(self, access_token: str) -> None:
         """End the Item and its billing; the access token is void afterwards."""
