@@ -11,10 +11,9 @@ from bankloom.core.errors import (
     NotFoundError,
     PlaidRefusedError,
     PlaidUnreachableError,
-    RotationInProgressError,
-    TokenLostError,
 )
 from bankloom.services import rotate_token
+from bankloom.services.rotate_token import RotationInProgressError, TokenLostError
 from commands import bankloom
 from harness import environment_for, wait_until
 from scenes import SYNC_PATH, ask_plaid, assert_equals_ledger, background, holding, linked, query

@@ -153,23 +153,6 @@ class ExchangeInProgressError(BankloomError):
     status = 409
 
 
-class RotationInProgressError(BankloomError):
-    """Another call is rotating this Item's access token, or died with it. Repeat it in some minutes."""
-
-    code = "rotation_in_progress"
-    status = 409
-
-
-class TokenLostError(BankloomError):
-    """Plaid changed the Item's access token, and the new one was lost on its way to us.
-
-    Link the bank anew, and remove the Item in Plaid's Dashboard: nobody holds it any more.
-    """
-
-    code = "access_token_lost"
-    status = 502
-
-
 class WorldMismatchError(BankloomError):
     """The Item belongs to another Plaid environment, host or client than the one configured."""
 

@@ -20,8 +20,6 @@ from bankloom.core.errors import (
     PlaidBusyError,
     PlaidRefusedError,
     PlaidUnreachableError,
-    RotationInProgressError,
-    TokenLostError,
 )
 from bankloom.models import Item
 from bankloom.services import lost_token, request_run
@@ -46,6 +44,23 @@ STORE_SECONDS_MAX = 60
 and to give up costs the bank's link."""
 
 _PAUSE_SECONDS = 1
+
+
+class RotationInProgressError(BankloomError):
+    """Another call is rotating this Item's access token, or died with it. Repeat it in some minutes."""
+
+    code = "rotation_in_progress"
+    status = 409
+
+
+class TokenLostError(BankloomError):
+    """Plaid changed the Item's access token, and the new one was lost on its way to us.
+
+    Link the bank anew, and remove the Item in Plaid's Dashboard: nobody holds it any more.
+    """
+
+    code = "access_token_lost"
+    status = 502
 
 
 def now(runtime: Runtime, item_id: str) -> None:
