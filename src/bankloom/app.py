@@ -15,6 +15,7 @@ from bankloom.routes import (
     errors,
     health,
     items,
+    keys,
     link,
     metrics,
     plaid,
@@ -79,6 +80,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(items.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
+    app.include_router(keys.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -1,7 +1,7 @@
 """Nouns: each table with its own queries."""
 
 from bankloom.models.account import Account
-from bankloom.models.api_key import ApiKey
+from bankloom.models.api_key import ApiKey, Scope
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
@@ -39,6 +39,7 @@ __all__ = [
     "PlaidBudget",
     "ProductState",
     "RunStatus",
+    "Scope",
     "SelfTestKey",
     "StagedTransaction",
     "SyncRun",

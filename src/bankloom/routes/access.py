@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, get_origin
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from bankloom.core.errors import InvalidRequestError, UnauthorizedError
+from bankloom.core.access_errors import UnauthorizedError
+from bankloom.core.errors import InvalidRequestError
+from bankloom.models import Scope
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
 _bearer = HTTPBearer(
-    auto_error=False, description="A service key: BANKLOOM_API_KEY, or the one shown once."
+    auto_error=False, description="An API key: BANKLOOM_API_KEY, or one of `bankloom keys`."
 )
 
 
@@ -41,13 +43,23 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
 def caller_of(
+    scopes: SecurityScopes,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Return the caller behind the bearer key. Errors: `UnauthorizedError`."""
+    """Return the caller behind the bearer key, which has the scopes that the route asks for.
+
+    Errors: `UnauthorizedError`; `ScopeRequiredError`.
+    """
     if credentials is None:
         raise UnauthorizedError
-    return authenticate(runtime, credentials.credentials)
+    caller = authenticate(runtime, credentials.credentials)
+    caller.require(scopes.scopes)
+    return caller
 
 
-CallerDep = Annotated[Caller, Depends(caller_of)]
+MayRead = Annotated[Caller, Security(caller_of, scopes=[Scope.READ.value])]
+MaySync = Annotated[Caller, Security(caller_of, scopes=[Scope.SYNC.value])]
+MayLink = Annotated[Caller, Security(caller_of, scopes=[Scope.LINK.value])]
+MayAdmin = Annotated[Caller, Security(caller_of, scopes=[Scope.ADMIN.value])]
+"""Who calls, on the route's line of arguments: /openapi.json then tells which scope it needs."""

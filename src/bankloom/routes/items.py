@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from bankloom.core.errors import NotFoundError
 from bankloom.models import ItemProduct, ItemState
 from bankloom.routes import item_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayRead, MaySync, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.item_shapes import ItemId
 from bankloom.routes.threads import ThreadsDep
@@ -23,23 +23,23 @@ router = APIRouter(prefix="/plaid", tags=["items"])
 States = Annotated[list[ItemState], Query(max_length=len(ItemState))]
 
 
-@router.get("/items", response_model=list[item_shapes.ItemAnswer], responses=shapes.errors())
+@router.get("/items", response_model=list[item_shapes.ItemAnswer], responses=shapes.errors(404))
 def list_items(
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MayRead,
     user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
     state: States = [],  # noqa: B006 - FastAPI copies it
 ) -> JsonAnswer:
     """List the linked Items with the state of every product, those linked first on top."""
     with runtime.database.session() as session:
-        user = caller.scope(session, user_id)
+        user = caller.scope(session, user_id, item_id=item_id)
         views = show_item.views(session, user, item_id=item_id, states=state)
     return JsonAnswer([_item_json(view) for view in views])
 
 
 @router.get("/items/{item_id}", response_model=item_shapes.ItemAnswer, responses=shapes.errors(404))
-def show(item_id: ItemId, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def show(item_id: ItemId, runtime: RuntimeDep, caller: MayRead) -> JsonAnswer:
     """Tell how an Item is: its state and why, its products, its freshness, its history."""
     with runtime.database.session() as session:
         views = show_item.views(session, caller.user_id, item_id=item_id)
@@ -57,7 +57,7 @@ def show(item_id: ItemId, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
 async def refresh(
     item_id: ItemId,
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MaySync,
     threads: ThreadsDep,
     body: item_shapes.RefreshRequest | None = None,
 ) -> dict[str, str | None]:

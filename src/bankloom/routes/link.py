@@ -12,7 +12,7 @@ from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
 from bankloom.models import ExchangeClaim, Item, LinkPurpose, LinkSession, LinkState
 from bankloom.routes import answers, link_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayLink, MayRead, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
 from bankloom.services import decide_duplicate, open_update, repair_item, show_run
@@ -40,7 +40,7 @@ async def create_update_link_token(
     item_id: shapes.Text,
     body: link_shapes.UpdateLinkTokenRequest,
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MayLink,
     threads: ThreadsDep,
 ) -> dict[str, Any]:
     """Make a link token that sends the person through Link again for this Item."""
@@ -66,7 +66,7 @@ def _open_update(
 async def repaired(
     item_id: shapes.Text,
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MayLink,
     threads: ThreadsDep,
     body: Annotated[link_shapes.RepairedRequest, Body(default_factory=link_shapes.RepairedRequest)],
 ) -> JsonAnswer:
@@ -95,11 +95,11 @@ def _state_of(runtime: Runtime, item_id: str) -> str:
 @router.get(
     "/link-sessions",
     response_model=list[link_shapes.LinkSessionAnswer],
-    responses=shapes.errors(),
+    responses=shapes.errors(404),
 )
 def list_sessions(
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MayRead,
     user_id: shapes.UserFilter = None,
     state: LinkState | None = None,
     limit: Annotated[int, Query(ge=1, le=SESSIONS_MAX)] = 100,
@@ -117,7 +117,7 @@ def list_sessions(
     response_model=link_shapes.LinkSessionAnswer,
     responses=shapes.errors(404),
 )
-def show_session(link_session_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def show_session(link_session_id: uuid.UUID, runtime: RuntimeDep, caller: MayRead) -> JsonAnswer:
     """Tell what became of one link token, and which duplicates wait for a decision."""
     return JsonAnswer(_shown(runtime, caller, link_session_id))
 
@@ -131,7 +131,7 @@ async def decide(
     link_session_id: uuid.UUID,
     body: link_shapes.DecisionRequest,
     runtime: RuntimeDep,
-    caller: CallerDep,
+    caller: MayLink,
     threads: ThreadsDep,
 ) -> JsonAnswer:
     """Link the duplicates that the session holds all the same, or discard them."""
