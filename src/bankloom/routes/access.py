@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_origin
+from typing import Annotated, NamedTuple, get_origin
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
@@ -42,12 +42,19 @@ def only_declared_query(request: Request) -> None:
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
-def caller_of(
+class Call(NamedTuple):
+    """A call that may be made: the parts it works with, and who makes it."""
+
+    runtime: Runtime
+    caller: Caller
+
+
+def call_of(
     scopes: SecurityScopes,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Caller:
-    """Return the caller behind the bearer key, which has the scopes that the route asks for.
+) -> Call:
+    """Let the caller behind the bearer key in, if it has the scopes that the route asks for.
 
     Errors: `UnauthorizedError`; `ScopeRequiredError`.
     """
@@ -55,11 +62,11 @@ def caller_of(
         raise UnauthorizedError
     caller = authenticate(runtime, credentials.credentials)
     caller.require(scopes.scopes)
-    return caller
+    return Call(runtime.acting_for(caller.name), caller)
 
 
-MayRead = Annotated[Caller, Security(caller_of, scopes=[Scope.READ.value])]
-MaySync = Annotated[Caller, Security(caller_of, scopes=[Scope.SYNC.value])]
-MayLink = Annotated[Caller, Security(caller_of, scopes=[Scope.LINK.value])]
-MayAdmin = Annotated[Caller, Security(caller_of, scopes=[Scope.ADMIN.value])]
+MayRead = Annotated[Call, Security(call_of, scopes=[Scope.READ.value])]
+MaySync = Annotated[Call, Security(call_of, scopes=[Scope.SYNC.value])]
+MayLink = Annotated[Call, Security(call_of, scopes=[Scope.LINK.value])]
+MayAdmin = Annotated[Call, Security(call_of, scopes=[Scope.ADMIN.value])]
 """Who calls, on the route's line of arguments: /openapi.json then tells which scope it needs."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from bankloom.models import ApiKey, Scope
 from bankloom.routes import shapes
-from bankloom.routes.access import MayAdmin, RuntimeDep
+from bankloom.routes.access import MayAdmin
 from bankloom.routes.answers import JsonAnswer
 from bankloom.services import api_keys
 from bankloom.services.api_keys import MINTED_SECONDS_MAX, WantedKey
@@ -53,27 +53,27 @@ class MintedAnswer(KeyAnswer):
 
 
 @router.post("", status_code=201, response_model=MintedAnswer, responses=shapes.errors())
-def mint(body: MintRequest, runtime: RuntimeDep, caller: MayAdmin) -> JsonAnswer:
+def mint(body: MintRequest, call: MayAdmin) -> JsonAnswer:
     """Mint a key that reaches one user and ends soon, for the front end of your app."""
     scopes = [Scope(scope) for scope in body.scopes]
     wanted = WantedKey(body.name, scopes, body.user_id)
-    key, row = api_keys.mint(runtime, caller, wanted, body.seconds)
+    key, row = api_keys.mint(*call, wanted, body.seconds)
     answer = {"key": key} | _key_json(row, body.user_id)
     return JsonAnswer(answer, 201, {"Cache-Control": "no-store"})
 
 
 @router.get("", response_model=list[KeyAnswer], responses=shapes.errors())
-def list_keys(runtime: RuntimeDep, _caller: MayAdmin) -> JsonAnswer:
+def list_keys(call: MayAdmin) -> JsonAnswer:
     """List all keys, the newest on top; the key of the settings is none of them."""
-    with runtime.database.session() as session:
+    with call.runtime.database.session() as session:
         rows = ApiKey.listing(session)
     return JsonAnswer([_key_json(key, user_name) for key, user_name in rows])
 
 
 @router.delete("/{key_id}", status_code=204, responses=shapes.errors(404))
-def revoke(key_id: uuid.UUID, runtime: RuntimeDep, _caller: MayAdmin) -> None:
+def revoke(key_id: uuid.UUID, call: MayAdmin) -> None:
     """Revoke a key and all that it minted: from now on they open nothing."""
-    api_keys.revoke(runtime, key_id)
+    api_keys.revoke(call.runtime, key_id)
 
 
 def _key_json(key: ApiKey, user_name: str | None) -> dict[str, Any]:
