@@ -11,6 +11,7 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
     errors,
     health,
@@ -84,6 +85,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    console.install(app)
     errors.install(app)
     request_id.install(app)
     return app
