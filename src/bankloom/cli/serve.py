@@ -16,6 +16,7 @@ import uvicorn
 from bankloom.app import create_app, open_runtime, start
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
@@ -95,7 +96,7 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), SecretFollower(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()
