@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic_settings import SecretsSettingsSource
+from pydantic_settings import SecretsSettingsSource, SettingsError
 
 from bankloom.core.errors import ConfigurationError
 
@@ -27,13 +27,18 @@ def read(folder: Path, variables: type[BaseSettings]) -> dict[str, Any]:
         for file in _of(folder, variables.model_fields):
             _check(folder, file)
         return SecretsSettingsSource(variables, folder)()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"A secret file in {folder} is no text in UTF-8.") from None
-    except OSError as error:
+    except (OSError, SettingsError) as error:
         raise ConfigurationError(
-            f"The secret files in {folder} can't be read: {error.strerror} "
-            f"({error.filename or folder}). Mend what is mounted there."
-        ) from error
+            f"The secret files in {folder} can't be read: {_why(error)}. Mend what is mounted there."
+        ) from None
+
+
+def _why(error: OSError | SettingsError) -> str:
+    """Say what keeps a file from being read; pydantic-settings wraps it up."""
+    cause = error.__cause__ if isinstance(error, SettingsError) else error
+    if isinstance(cause, OSError):
+        return f"{cause.strerror} ({cause.filename})"
+    return "what is in one of them is no text in UTF-8"
 
 
 def marks(paths: Iterable[Path], names: Collection[str]) -> tuple[object, ...]:

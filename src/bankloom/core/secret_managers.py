@@ -13,6 +13,7 @@ from pydantic_settings import (
     AWSSecretsManagerSettingsSource,
     AzureKeyVaultSettingsSource,
     GoogleSecretManagerSettingsSource,
+    SettingsError,
 )
 
 from bankloom.core.errors import ConfigurationError
@@ -108,10 +109,11 @@ def _asking(manager: str, extra: str, mend: str) -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     """Return what an error says, unless it came from reading a value, which it might quote."""
-    if isinstance(error, ValueError | LookupError | TypeError | AttributeError):
-        return f"it is not of the form that is expected ({type(error).__name__})"
-    first_line = (str(error).splitlines() or [""])[0]
-    return redact(first_line)[:SAID_CHARS_MAX].rstrip(". ") or type(error).__name__
+    cause = error.__cause__ if isinstance(error, SettingsError) else error
+    if isinstance(cause, ValueError | LookupError | TypeError | AttributeError | None):
+        return f"what it holds is not of the documented form ({type(cause or error).__name__})"
+    line = redact(" ".join(str(cause).split()))
+    return f"{type(cause).__name__}: {line[:SAID_CHARS_MAX].rstrip('. ')}"
 
 
 def _bound_aws() -> None:

@@ -7,7 +7,7 @@ settings of their own, which come from the environment and `.env` only.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,8 @@ class Secrets:
     sources: SecretSources
     values: Mapping[str, SecretStr]
     origins: Mapping[str, str]
+    file_marks: tuple[object, ...] = field(compare=False)
+    """Those of before the reading: `file_marks` says later whether a file was changed since."""
 
     def under(self, prefix: str) -> dict[str, str]:
         """Return the values whose variables have this prefix, by the names of their fields."""
@@ -97,13 +99,14 @@ class Secrets:
 def read() -> Secrets:
     """Ask all sources that are chosen. Errors: `ConfigurationError`; nothing in it is secret."""
     sources = environment.read(SecretSources, {})
+    marks = file_marks(sources)
     values: dict[str, SecretStr] = {}
     origins: dict[str, str] = {}
     for origin, told in _asked(sources):
         for name, value in told.items():
             if name in NAMES and name not in values and (text := str(value).strip()):
                 values[name], origins[name] = SecretStr(text), origin
-    return Secrets(sources, values, origins)
+    return Secrets(sources, values, origins, marks)
 
 
 def file_marks(sources: SecretSources) -> tuple[object, ...]:

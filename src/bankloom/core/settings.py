@@ -12,7 +12,7 @@ from bankloom.core import environment, secrets
 from bankloom.core.environment import COMMON
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.logs import LogFormat
-from bankloom.core.secrets import Secrets, SecretSources
+from bankloom.core.secrets import Secrets
 
 PLAID_HOSTS = {
     "sandbox": "https://sandbox.plaid.com",
@@ -173,9 +173,9 @@ class Settings(BaseSettings):
         return f"{self.public_url}/plaid/webhook" if self.public_url else None
 
     @property
-    def secret_sources(self) -> SecretSources | None:
-        """Which sources were asked for secrets; None where these settings were not read from any."""
-        return self._secrets.sources if self._secrets else None
+    def secrets_found(self) -> Secrets | None:
+        """What the sources of secrets had; None where these settings were not read from any."""
+        return self._secrets
 
     def sources(self) -> dict[str, str]:
         """Return where each secret that is set came from, by variable; never its value."""
@@ -184,6 +184,6 @@ class Settings(BaseSettings):
     @property
     def secret_texts(self) -> list[str]:
         """What no log may show though nothing in its shape tells that it is secret."""
-        login = self.secret_sources and self.secret_sources.vault_secret_id
+        login = self._secrets and self._secrets.sources.vault_secret_id
         hidden = (self.plaid.secret, self.api_key, login)
         return [secret.get_secret_value() for secret in hidden if secret]

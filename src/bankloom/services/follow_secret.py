@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from bankloom.core.secrets import SecretSources
+    from bankloom.core.secrets import Secrets, SecretSources
     from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,10 @@ class SecretFollower:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        sources = self._runtime.settings.secret_sources
-        if sources is not None:
+        found = self._runtime.settings.secrets_found
+        if found is not None:
             self._thread = threading.Thread(
-                target=self._follow, args=[sources], name="secret", daemon=True
+                target=self._follow, args=[found], name="secret", daemon=True
             )
             self._thread.start()
             self._runtime.plaid.secret.renew = self._renew
@@ -104,8 +104,9 @@ class SecretFollower:
                 self._turn.notify_all()
             self._turn.wait_for(lambda: not self._is_wanted or self._is_leaving, RENEW_SECONDS_MAX)
 
-    def _follow(self, sources: SecretSources) -> None:
-        marks, due_at = secrets.file_marks(sources), self._next_due(sources)
+    def _follow(self, found: Secrets) -> None:
+        sources, marks = found.sources, found.file_marks
+        due_at = self._next_due(sources)
         while not self._is_leaving:
             wanted = self._wait()
             seen = secrets.file_marks(sources)
