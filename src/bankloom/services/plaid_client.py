@@ -33,6 +33,7 @@ from bankloom.models import World
 from bankloom.services import plaid_connections, plaid_refusals
 from bankloom.services import plaid_messages as messages
 from bankloom.services.plaid_gate import Call, open_gate
+from bankloom.services.plaid_secret import PlaidSecret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,11 +83,12 @@ class PlaidClient:
         self._api_client = plaid.ApiClient(configuration)
         self._api_client.rest_client.pool_manager.pool_classes_by_scheme = plaid_connections.POOLS
         self._api = PlaidApi(self._api_client)
+        self.secret = PlaidSecret(configuration.api_key)
 
     @property
     def world(self) -> World:
         """The world that this client's tokens live in."""
-        return World(self._settings.env, self._settings.host, self._settings.client_id)
+        return world_of(self._settings)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -198,7 +200,7 @@ class PlaidClient:
         path = getattr(self._api, f"{method.__name__}_endpoint").settings["endpoint_path"]
         call = Call(path, body.get("access_token"), body.get("cursor") == "")
         send = partial(self._send, method, body, answer, seconds_max)
-        return self._gate(call, send, while_waiting)
+        return self.secret.guard(lambda: self._gate(call, send, while_waiting))
 
     def _send(
         self, method: Callable[..., Any], body: object, answer: type[Message], seconds_max: float
@@ -218,6 +220,11 @@ class PlaidClient:
                 "Check the network and PLAID_BASE_URL; what was asked will be tried again.",
                 was_sent=not isinstance(getattr(error, "reason", error), _NOT_SENT),
             ) from error
+
+
+def world_of(settings: PlaidSettings) -> World:
+    """Return the world that these settings name."""
+    return World(settings.env, settings.host, settings.client_id)
 
 
 def endpoints() -> set[str]:
