@@ -11,10 +11,12 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
     errors,
     health,
     items,
+    keys,
     link,
     metrics,
     plaid,
@@ -25,6 +27,7 @@ from bankloom.routes import (
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.keyrings.processes import Announced
 from bankloom.services.runtime import Runtime
@@ -55,7 +58,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
         try:
-            with Announced(runtime, "serve"), CountsKeeper(runtime):
+            with Announced(runtime, "serve"), CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -80,9 +83,11 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(items.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
+    app.include_router(keys.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    console.install(app)
     errors.install(app)
     request_id.install(app)
     return app

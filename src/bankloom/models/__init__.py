@@ -1,10 +1,11 @@
 """Nouns: each table with its own queries."""
 
 from bankloom.models.account import Account
-from bankloom.models.api_key import ApiKey
+from bankloom.models.api_key import ApiKey, Scope
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
+from bankloom.models.console_session import ConsoleSession, SignInCode
 from bankloom.models.counter import Counter
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
@@ -31,6 +32,7 @@ __all__ = [
     "Base",
     "Chore",
     "ClaimState",
+    "ConsoleSession",
     "Counter",
     "ExchangeClaim",
     "Institution",
@@ -44,10 +46,12 @@ __all__ = [
     "Process",
     "ProductState",
     "RunStatus",
+    "Scope",
     "SealedColumn",
     "SealedValue",
     "SealingKey",
     "SelfTestKey",
+    "SignInCode",
     "StagedTransaction",
     "SyncRun",
     "Transaction",
