@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bankloom.core.errors import InvalidRequestError, UnauthorizedError
+from bankloom.routes.hardening.rates import admitted
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
@@ -41,13 +42,15 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
 def caller_of(
+    request: Request,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     """Return the caller behind the bearer key. Errors: `UnauthorizedError`."""
     if credentials is None:
         raise UnauthorizedError
-    return authenticate(runtime, credentials.credentials)
+    key = credentials.credentials
+    return admitted(request, key, lambda: authenticate(runtime, key))
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
