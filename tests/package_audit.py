@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +58,7 @@ def named(names: list[str]) -> str:
 def shout(sentence: str) -> None:
     """Print so that nobody overlooks it."""
     frame = "!" * len(sentence)
-    color, end = ("\033[1;31m", "\033[0m") if os.isatty(sys.stdout.fileno()) else ("", "")
+    color, end = ("\033[1;31m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(f"{color}{frame}\n{sentence}\n{frame}{end}")
 
 
