@@ -11,12 +11,14 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
     docs_page,
     errors,
     hardening,
     health,
     items,
+    keys,
     link,
     metrics,
     plaid,
@@ -84,10 +86,12 @@ def create_app(
     app.include_router(items.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
+    app.include_router(keys.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(docs_page.router)
+    console.install(app)
     errors.install(app)
     hardening.install(app, runtime.settings, listens_on)
     request_id.install(app)

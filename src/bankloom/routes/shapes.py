@@ -84,7 +84,7 @@ class ExchangeRequest(Request):
 class ExchangeAnswer(BaseModel):
     """The Item. Keep `item_id`; every route takes it in place of the access token."""
 
-    access_token: str
+    access_token: str | None = Field(description="Null for a key that reaches one user only.")
     item_id: str
     product: str
 
@@ -182,7 +182,7 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetails
 
 
-ANY_CALL = (400, 401, 408, 413, 414, 421, 422, 429, 431, 500, 503)
+ANY_CALL = (400, 401, 403, 408, 413, 414, 421, 422, 429, 431, 500, 503)
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:

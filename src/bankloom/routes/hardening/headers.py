@@ -19,7 +19,7 @@ NONCE_BYTES = 16
 HSTS_SECONDS = 31_536_000
 """A year, as browsers' lists ask for; without subdomains, which may be anybody's."""
 
-KEPT = ("/static-offline-docs/", "/healthz", "/readyz")
+KEPT = ("/static-offline-docs/", "/console/static/", "/healthz", "/readyz")
 """What anybody may see, and so may keep. Every other answer may tell of somebody's money."""
 
 Header = tuple[bytes, bytes]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from throttled import MemoryStore, RateLimiterType, Throttled, rate_limiter
 
-from bankloom.core.errors import UnauthorizedError
+from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.http_errors import TooManyRequestsError
 from bankloom.routes.hardening.headers import add_to_answer
 
@@ -25,9 +22,13 @@ if TYPE_CHECKING:
 
     from bankloom.core.settings import Settings
 
-GOOD_KEYS_MAX = 4096
-"""How many keys are remembered to have been good: 64 bytes each, more than a household or an app has."""
+COUNTED_MAX = 16_384
+"""How many keys, and how many addresses, are counted at a time: some hundred bytes each. The one that
+was seen longest ago is forgotten first."""
 
+GOOD_KEYS_MAX = 4096
+
+MINUTE_SECONDS = 60
 NETWORK_BITS = 64
 """What an IPv6 caller is given as a whole, and so may choose its addresses from."""
 
@@ -45,12 +46,16 @@ def admitted(request: Request, key: str, authenticate: Callable[[], Who]) -> Who
 
 
 class Rates:
-    """The counts of one process. A key is counted under its hash: it is one key's, as its id would be."""
+    """The counts of one process. A key is counted under its hash: it is one key's, as its id would be.
+
+    By the generic cell rate algorithm: a minute's worth at once, and then as fast as it comes back.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._calls = _per_minute(settings.requests_per_minute)
         self._failures = _per_minute(settings.bad_keys_per_minute)
+        self._calls_a_minute = settings.requests_per_minute
+        self._failures_a_minute = settings.bad_keys_per_minute
         self._good = _GoodKeys()
 
     def admit(self, request: Request, key: str, authenticate: Callable[[], Who]) -> Who:
@@ -74,39 +79,40 @@ class Rates:
     def _count_call(self, request: Request, name: str) -> None:
         if self._calls is None:
             return
-        is_within = self._limiter.hit(self._calls, name)
-        reset_at, left = self._limiter.get_window_stats(self._calls, name)
-        seconds = _seconds_until(reset_at)
-        limit = self._calls.amount
+        counted = self._calls.limit(name)
+        left, full_in = counted.state.remaining, math.ceil(counted.state.reset_after)
+        limit = self._calls_a_minute
         told = [
-            ("RateLimit-Policy", f'"key";q={limit};w=60'),
-            ("RateLimit", f'"key";r={left};t={seconds}'),
+            ("RateLimit-Policy", f'"key";q={limit};w={MINUTE_SECONDS}'),
+            ("RateLimit", f'"key";r={left};t={full_in}'),
         ]
-        if not is_within:
-            add_to_answer(request, [*told, ("Retry-After", str(seconds))])
-            raise TooManyRequestsError(
-                f"This key has called {limit} times within a minute, as often as "
-                "BANKLOOM_REQUESTS_PER_MINUTE allows. Repeat the call after the seconds of Retry-After.",
-                retry_after_seconds=seconds,
-            )
         add_to_answer(request, told)
+        if counted.limited:
+            self._refuse(
+                request,
+                f"This key has called more than {limit} times a minute, which is what "
+                "BANKLOOM_REQUESTS_PER_MINUTE allows. Repeat the call after the seconds of Retry-After.",
+                counted.state.retry_after,
+            )
 
     def _refuse_guessers(self, request: Request) -> None:
-        if self._failures is None or self._limiter.test(self._failures, _place(request)):
-            return
-        reset_at, _ = self._limiter.get_window_stats(self._failures, _place(request))
-        seconds = _seconds_until(reset_at)
+        if self._failures and self._failures.peek(_place(request)).remaining < 1:
+            self._refuse(
+                request,
+                "Too many keys that are none came from this address, so no unknown key is looked at "
+                "for now. Repeat the call after the seconds of Retry-After, with a valid key.",
+                MINUTE_SECONDS / self._failures_a_minute,
+            )
+
+    def _refuse(self, request: Request, message: str, retry_after: float) -> None:
+        seconds = max(1, math.ceil(retry_after))
         add_to_answer(request, [("Retry-After", str(seconds))])
-        raise TooManyRequestsError(
-            "Too many keys that are none came from this address within a minute, so no other unknown "
-            "key is looked at. Repeat the call after the seconds of Retry-After, with a valid key.",
-            retry_after_seconds=seconds,
-        )
+        raise TooManyRequestsError(message, retry_after_seconds=seconds)
 
     def _count_failure(self, request: Request, name: str) -> None:
         self._good.forget(name)
-        if self._failures is not None:
-            self._limiter.hit(self._failures, _place(request))
+        if self._failures:
+            self._failures.limit(_place(request))
 
 
 class _GoodKeys:
@@ -134,12 +140,14 @@ class _GoodKeys:
             self._names.pop(name, None)
 
 
-def _per_minute(amount: int) -> RateLimitItemPerMinute | None:
-    return RateLimitItemPerMinute(amount) if amount else None
-
-
-def _seconds_until(at: float) -> int:
-    return max(1, math.ceil(at - time.time()))
+def _per_minute(amount: int) -> Throttled | None:
+    if not amount:
+        return None
+    return Throttled(
+        using=RateLimiterType.GCRA.value,
+        quota=rate_limiter.per_min(amount),
+        store=MemoryStore(options={"MAX_SIZE": COUNTED_MAX}),
+    )
 
 
 def _place(request: Request) -> str:
