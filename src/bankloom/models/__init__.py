@@ -13,6 +13,9 @@ from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
 from bankloom.models.link_session import LinkPurpose, LinkSession, LinkState
 from bankloom.models.plaid_budget import PlaidBudget
+from bankloom.models.process import Process
+from bankloom.models.sealed import SEALED, SealedColumn, SealedValue
+from bankloom.models.sealing_key import SealingKey
 from bankloom.models.self_test_key import SelfTestKey
 from bankloom.models.sync_run import RunStatus, SyncRun
 from bankloom.models.transaction import Transaction, TransactionFilter, page_of_transactions
@@ -22,6 +25,7 @@ from bankloom.models.webhook_delivery import WebhookDelivery
 from bankloom.models.webhook_refusal import WebhookRefusal
 
 __all__ = [
+    "SEALED",
     "Account",
     "ApiKey",
     "BalanceSnapshot",
@@ -39,9 +43,13 @@ __all__ = [
     "LinkSession",
     "LinkState",
     "PlaidBudget",
+    "Process",
     "ProductState",
     "RunStatus",
     "Scope",
+    "SealedColumn",
+    "SealedValue",
+    "SealingKey",
     "SelfTestKey",
     "SignInCode",
     "StagedTransaction",

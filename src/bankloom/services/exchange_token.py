@@ -159,7 +159,7 @@ class Exchange:
         Where a twin has finished it meanwhile, the token is void for that, and the answer is its Item.
         Errors: what the refusal means.
         """
-        if _may_have_spent(error):
+        if may_have_spent(error):
             self._settle_silence(attempt, was_sent=True)
             raise error
         token_is_void = error.error_code == "INVALID_PUBLIC_TOKEN"
@@ -243,7 +243,7 @@ def answer_from(
     return Linked(access_token, item.item_id, product)
 
 
-def _may_have_spent(error: PlaidRefusedError) -> bool:
+def may_have_spent(error: PlaidRefusedError) -> bool:
     """Say whether Plaid failed in the middle, which leaves the effect unknown; no limit does."""
     broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.error_type == "API_ERROR"
     return broke and not isinstance(error, PlaidLimitedError)

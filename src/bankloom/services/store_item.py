@@ -45,6 +45,7 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
         ItemProduct.lock(session, told.item_id)
         item.access_token_sealed, item.access_token_hash = sealed, token_hash
         item.token_generation += 1
+        item.token_asked_at = None
         # What the old token failed for is no word about this one.
         ItemProduct.start_over(session, told.item_id, [ProductState.NEEDS_YOU])
 
