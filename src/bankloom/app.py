@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
 from bankloom.routes import (
+    audit,
     errors,
     health,
     items,
@@ -81,6 +82,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)
+    app.include_router(audit.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)

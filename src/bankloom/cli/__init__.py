@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bankloom.cli import db, demo, items, jobs, keys, serve, webhooks
+from bankloom.cli import audit, db, demo, items, jobs, keys, serve, webhooks
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.add_typer(items.app, name="items")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 
 

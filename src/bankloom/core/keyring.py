@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bankloom.core import private_files
 from bankloom.core.errors import ConfigurationError
@@ -101,6 +103,14 @@ class Keyring:
     def hash(self, secret: str) -> str:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
         return hmac.new(self._index_key, secret.encode(), hashlib.sha256).hexdigest()
+
+    def mac(self, purpose: str, message: bytes) -> bytes:
+        """Return the HMAC-SHA-256 of a message, under a key that is derived for this purpose.
+
+        By HKDF and not by `hash`: a caller may choose what that hashes, and the database keeps it.
+        """
+        derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode())
+        return hmac.digest(derived.derive(self._index_key), message, "sha256")
 
 
 def _fresh_key() -> str:

@@ -2,6 +2,7 @@
 
 from bankloom.models.account import Account
 from bankloom.models.api_key import ApiKey, Scope
+from bankloom.models.audit_entry import AuditEntry
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
@@ -23,6 +24,7 @@ from bankloom.models.webhook_refusal import WebhookRefusal
 __all__ = [
     "Account",
     "ApiKey",
+    "AuditEntry",
     "BalanceSnapshot",
     "Base",
     "Chore",
