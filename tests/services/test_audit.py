@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from bankloom.core.keyring import Keyring
 from bankloom.models.audit_entry import AuditEntry
 from bankloom.services import audit, seal_audit, tick, verify_audit
 from bankloom.services.audit import Action
@@ -195,13 +196,16 @@ def test_a_cut_end_is_found_after_the_log_went_on(sealed: Runtime, log: io.Strin
     assert verdict(sealed, kept).why == verify_audit.OTHER
 
 
-def test_another_keyring_proves_nothing(sealed: Runtime) -> None:
+def test_another_keyring_proves_nothing(sealed: Runtime, tmp_path: Path) -> None:
     """The key of the log is derived from the index key, and from nothing that the database holds."""
     entry = AuditEntry(**query(sealed, "SELECT * FROM audit_entries LIMIT 1")[0]._asdict())
     keyring = sealed.keyring
     assert entry.mac == audit.mac_of(keyring, entry)
-    assert keyring.mac("another purpose", b"text") != keyring.mac(audit.PURPOSE, b"text")
-    assert keyring.mac(audit.PURPOSE, b"text").hex() != keyring.hash("text")
+    assert keyring.derive("another purpose") != keyring.derive(audit.PURPOSE)
+    chosen = (audit.PURPOSE, f"bankloom {audit.PURPOSE}")
+    assert keyring.derive(audit.PURPOSE).hex() not in map(keyring.hash, chosen)
+    other = Keyring.load_or_create(tmp_path / "keyring")
+    assert entry.mac != audit.mac_of(other, entry)
 
 
 def test_many_writers_give_one_chain(parts: Runtime) -> None:

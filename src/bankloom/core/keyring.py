@@ -104,13 +104,14 @@ class Keyring:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
         return hmac.new(self._index_key, secret.encode(), hashlib.sha256).hexdigest()
 
-    def mac(self, purpose: str, message: bytes) -> bytes:
-        """Return the HMAC-SHA-256 of a message, under a key that is derived for this purpose.
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of 256 bits for another purpose; every process with this keyring has it.
 
-        By HKDF and not by `hash`: a caller may choose what that hashes, and the database keeps it.
+        It comes from the index key, so it stays the same when the data keys are rotated. By HKDF:
+        as an HMAC under that key it would be what `hash` makes of a text that a caller may choose,
+        and the database keeps those.
         """
-        derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode())
-        return hmac.digest(derived.derive(self._index_key), message, "sha256")
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(self._index_key)
 
 
 def _fresh_key() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hmac
 import json
 import uuid
 from datetime import UTC
@@ -52,6 +53,8 @@ class Action(enum.StrEnum):
         "Somebody asked for a run; those that come by themselves are not noted.",
     )
     RUN_CANCELLED = "run.cancelled", "A run was cancelled by hand."
+    SIGN_IN_CODE_MADE = "signin.code_made", "A link was printed that signs in to the console, once."
+    SIGNED_IN = "signed_in", "Somebody signed in to the console: with such a link, or with a key."
     WEBHOOK_REPLAYED = "webhook.replayed", "What a webhook asks for was done again by hand."
     KEY_CREATED = "key.created", "A lasting API key was made."
     KEY_MINTED = "key.minted", "An app made a short-lived key for one person."
@@ -122,18 +125,19 @@ def mac_of(keyring: Keyring, entry: AuditEntry) -> bytes:
         entry.user_id and str(entry.user_id),
         facts,
     ]
-    return keyring.mac(PURPOSE, _canonical("entry", *columns))
+    return _mac(keyring, "entry", *columns)
 
 
 def link_after(keyring: Keyring, before: Link, mac: bytes) -> Link:
     """Return the link of the entry with this mac, after another link: it proves all before it."""
     seq = before.seq + 1
-    return Link(seq, keyring.mac(PURPOSE, _canonical("link", before.hash.hex(), seq, mac.hex())))
+    return Link(seq, _mac(keyring, "link", before.hash.hex(), seq, mac.hex()))
 
 
-def _canonical(*values: Any) -> bytes:
-    """Return one text for equal values, and another for others: JSON with its keys in order."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+def _mac(keyring: Keyring, *values: Any) -> bytes:
+    """Return an HMAC over a text that is one for equal values: JSON with its keys in order."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.digest(keyring.derive(PURPOSE), canonical, "sha256")
 
 
 def _bounded(value: Any) -> str | int | bool | list[str] | None:  # noqa: ANN401 - ids come as what they are
