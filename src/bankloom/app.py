@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 from bankloom import migrations
 from bankloom.console import doors as console
 from bankloom.routes import (
+    audit,
     docs_page,
     errors,
     hardening,
@@ -89,6 +90,7 @@ def create_app(
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)
+    app.include_router(audit.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)

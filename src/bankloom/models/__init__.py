@@ -2,6 +2,7 @@
 
 from bankloom.models.account import Account
 from bankloom.models.api_key import ApiKey, Scope
+from bankloom.models.audit_entry import AuditEntry
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
@@ -28,6 +29,7 @@ __all__ = [
     "SEALED",
     "Account",
     "ApiKey",
+    "AuditEntry",
     "BalanceSnapshot",
     "Base",
     "Chore",
