@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
 from bankloom.routes import (
+    erasures,
     errors,
     health,
     items,
@@ -78,6 +79,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(erasures.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)

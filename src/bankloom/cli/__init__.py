@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bankloom.cli import db, demo, items, jobs, keys, serve, webhooks
+from bankloom.cli import db, demo, erasure, items, jobs, keys, serve, webhooks
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -37,7 +37,9 @@ def _options(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(serve.worker)
+items.app.command()(erasure.remove)
 app.add_typer(items.app, name="items")
+app.add_typer(erasure.users, name="users")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(keys.app, name="keys")

@@ -6,6 +6,7 @@ from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
 from bankloom.models.counter import Counter
+from bankloom.models.erasure import Erasure, Subject
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
@@ -28,6 +29,7 @@ __all__ = [
     "Chore",
     "ClaimState",
     "Counter",
+    "Erasure",
     "ExchangeClaim",
     "Institution",
     "Item",
@@ -42,6 +44,7 @@ __all__ = [
     "Scope",
     "SelfTestKey",
     "StagedTransaction",
+    "Subject",
     "SyncRun",
     "Transaction",
     "TransactionFilter",

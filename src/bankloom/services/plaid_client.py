@@ -127,9 +127,10 @@ class PlaidClient:
         body = ItemGetRequest(access_token=access_token)
         return self._call(self._api.item_get, body, messages.ItemInfo)
 
-    def item_remove(self, access_token: str) -> None:
-        """End the Item and its billing; the access token is void afterwards."""
-        self._call(self._api.item_remove, ItemRemoveRequest(access_token=access_token), dict)
+    def item_remove(self, access_token: str) -> str | None:
+        """End the Item and its billing; the access token is void then. Return Plaid's request id."""
+        body = ItemRemoveRequest(access_token=access_token)
+        return self._call(self._api.item_remove, body, messages.Accepted).request_id
 
     def item_webhook_update(self, access_token: str, webhook: str | None) -> None:
         """Register where the Item's webhooks go."""
