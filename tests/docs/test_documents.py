@@ -26,7 +26,7 @@ from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import health, items, link, metrics, plaid, runs, webhooks
+from bankloom.routes import erasures, health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
 from bankloom.services.counted import COUNTED
 from bankloom.services.gauges import GAUGES, Gauge
@@ -129,6 +129,7 @@ ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
     errors.RunCancelledError,
+    errors.ItemRemovedError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -241,7 +242,7 @@ def test_no_metric_is_made_up() -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    modules = (plaid, items, link, runs, webhooks, health, metrics)
+    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics)
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError
 from bankloom.models import Erasure
 from bankloom.services import jobs
 from bankloom.services.exchange_token import lease_until
@@ -28,10 +27,8 @@ FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=6)
 
 
-class LeftError(BankloomError):
-    """An erasure is left to whoever goes on with it: a call, or the next turn."""
-
-    code = "left"
+class LeftError(Exception):
+    """An erasure is left to whoever goes on with it: a call, or the next turn. No caller sees it."""
 
 
 @dataclass(frozen=True)
