@@ -15,6 +15,7 @@ from bankloom.console import doors as console
 from bankloom.routes import (
     audit,
     docs_page,
+    erasures,
     errors,
     hardening,
     health,
@@ -87,6 +88,7 @@ def create_app(
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(erasures.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)

@@ -26,7 +26,7 @@ from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import audit, health, items, link, metrics, plaid, runs, webhooks
+from bankloom.routes import audit, erasures, health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
 from bankloom.services.audit import Action
 from bankloom.services.counted import COUNTED
@@ -130,6 +130,7 @@ ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
     errors.RunCancelledError,
+    errors.ItemRemovedError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -257,7 +258,7 @@ def test_no_action_is_made_up() -> None:
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    modules = (plaid, items, link, runs, webhooks, health, metrics, audit)
+    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics, audit)
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [

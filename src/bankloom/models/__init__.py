@@ -8,6 +8,7 @@ from bankloom.models.base import Base
 from bankloom.models.chore import Chore
 from bankloom.models.console_session import ConsoleSession, SignInCode
 from bankloom.models.counter import Counter
+from bankloom.models.erasure import Erasure, Subject
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
@@ -36,6 +37,7 @@ __all__ = [
     "ClaimState",
     "ConsoleSession",
     "Counter",
+    "Erasure",
     "ExchangeClaim",
     "Institution",
     "Item",
@@ -55,6 +57,7 @@ __all__ = [
     "SelfTestKey",
     "SignInCode",
     "StagedTransaction",
+    "Subject",
     "SyncRun",
     "Transaction",
     "TransactionFilter",

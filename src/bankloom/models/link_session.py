@@ -80,6 +80,7 @@ class LinkSession(Base):
             text("created_at DESC"),
             postgresql_where=text("link_token_sealed IS NOT NULL"),
         ),
+        Index("link_sessions_item_idx", "item_id", postgresql_where=text("item_id IS NOT NULL")),
     )
 
     id: Mapped[OurId]

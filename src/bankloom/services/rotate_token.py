@@ -23,8 +23,7 @@ from bankloom.core.errors import (
 )
 from bankloom.models import Item
 from bankloom.services import lost_token, request_run
-from bankloom.services.exchange_token import may_have_spent
-from bankloom.services.plaid_errors import TOKEN_VOID
+from bankloom.services.plaid_errors import TOKEN_VOID, may_have_been_done
 from bankloom.services.plaid_messages import TokenExchanged
 from bankloom.services.runtime import refuse_other_world
 from bankloom.services.store_item import put_item
@@ -104,7 +103,7 @@ class _Rotation:
         except PlaidRefusedError as error:
             if error.error_code == TOKEN_VOID:
                 self._lose(error)
-            if may_have_spent(error):
+            if may_have_been_done(error):
                 self._find_out(error)
             self._take_back()
             raise
