@@ -11,10 +11,12 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
     errors,
     health,
     items,
+    keys,
     link,
     metrics,
     plaid,
@@ -80,9 +82,11 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(items.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
+    app.include_router(keys.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    console.install(app)
     errors.install(app)
     request_id.install(app)
     return app

@@ -103,7 +103,7 @@ def test_a_persons_key_links_for_that_person_only(
     grace = newcomer(api, bank, "grace", **person())
     with runtime.database.session() as session:
         ada = User.get_or_create(session, "ada").id
-        key = ApiKey.create(session, "ada's app", ada)
+        key = ApiKey.create(session, "ada's app", ada).text
     bound = type(api)(api.url, key)
     with bound.client:
         assert bound.post("/plaid/link-token", user_id="grace").status_code == 404
@@ -112,6 +112,24 @@ def test_a_persons_key_links_for_that_person_only(
             refused = exchange(bound, grace.public_token, **named)
             assert refused.status_code in {404, 422}, refused.text
     assert bank.control.calls("/item/public_token/exchange") == []
+
+
+def test_a_persons_key_is_never_told_an_access_token(
+    api: Api, bank: Running, runtime: Runtime
+) -> None:
+    """Neither the exchange nor its repetition tells it; the Item's id does for every route."""
+    with runtime.database.session() as session:
+        ada = User.get_or_create(session, "ada").id
+        key = ApiKey.create(session, "ada's app", ada).text
+    bound = type(api)(api.url, key)
+    with bound.client:
+        link = newcomer(bound, bank, "ada", **person())
+        for product in ("transactions", "liabilities"):
+            answer = exchange(bound, link.public_token, product=product).json()
+            assert answer["access_token"] is None
+        assert bound.post("/plaid/sync", item_id=answer["item_id"]).status_code == 200
+    told = exchange(api, link.public_token).json()
+    assert told["access_token"].startswith("access-sandbox-")
 
 
 def test_a_refused_exchange_while_link_is_opened(api: Api, bank: Running) -> None:

@@ -251,8 +251,6 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"user_id": "ada"}, "abcd"),
     ({"user_id": "*"}, "abcd"),
     ({"user_id": "nobody"}, ""),
-    ({"item_id": "nothing"}, ""),
-    ({"account_id": "nothing"}, ""),
 ]
 
 
@@ -263,6 +261,16 @@ def test_filters(api: Api, shopper: str) -> None:
         rows = [row["transaction_id"] for row in api.transactions(**filters)]
         assert "".join(sorted(rows)) == expected, filters
         assert rows == sorted(rows, reverse=True), filters
+
+
+def test_filters_by_what_is_not_there(api: Api, shopper: str) -> None:
+    """An Item or account that is not here is told so: a misspelt id is no empty list."""
+    for filters in ({"item_id": "nothing"}, {"account_id": "nothing"}):
+        answer = api.get("/plaid/transactions", **filters)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    account = api.accounts(item_id=shopper)[0]["account_id"]
+    assert api.get("/plaid/transactions", account_id=[account, "nothing"]).status_code == 404
+    assert api.get("/plaid/accounts", item_id="nothing").status_code == 404
 
 
 def test_filters_by_account_and_item(api: Api, bank: Running, shopper: str) -> None:
@@ -356,13 +364,15 @@ def test_a_persons_key_reaches_nobody_else(api: Api, runtime: Runtime, bank: Run
     theirs = linked(api, bank, "grace")
     run = api.sync(theirs)["run_url"]
     with runtime.database.session() as session:
-        key = ApiKey.create(session, "ada's app", User.get_or_create(session, "ada").id)
+        key = ApiKey.create(session, "ada's app", User.get_or_create(session, "ada").id).text
     bound = type(api)(api.url, key)
     with bound.client:
         assert {row["user_id"] for row in bound.accounts()} == {"ada"}
         for asked in ("grace", "*", "nobody"):
-            assert bound.accounts(user_id=asked) == []
-            assert stored(bound, user_id=asked) == {}
+            for path in ("accounts", "transactions", "items", "runs", "link-sessions"):
+                assert bound.get(f"/plaid/{path}", user_id=asked).status_code == 404
+        for path in ("accounts", "transactions", "items", "runs"):
+            assert bound.get(f"/plaid/{path}", item_id=theirs).status_code == 404
         assert bound.post("/plaid/sync", item_id=theirs).status_code == 404
         assert bound.get(run).status_code == 404
     assert api.get(run).status_code == 200

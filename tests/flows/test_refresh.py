@@ -101,7 +101,7 @@ def test_what_can_not_be_refreshed(api: Api, runtime: Runtime, bank: Running) ->
     with runtime.database.session() as session:
         ada = User.find(session, "ada")
         assert ada is not None
-        key = ApiKey.create(session, "ada's", ada.id)
+        key = ApiKey.create(session, "ada's", ada.id).text
     bank.control.forget_calls()
     refused: list[tuple[str, Any, int, str]] = [
         ("unknown", {}, 404, "not_found"),

@@ -323,7 +323,7 @@ def test_whose_item_it_is(api: Api, runtime: Runtime, bank: Running) -> None:
     opened = update_mode(api, theirs)
     with runtime.database.session() as session:
         ada = User.get_or_create(session, "ada").id
-        key = ApiKey.create(session, "ada's app", ada)
+        key = ApiKey.create(session, "ada's app", ada).text
     bound = type(api)(api.url, key)
     session_path = f"/plaid/link-sessions/{opened['link_session_id']}"
     with bound.client:

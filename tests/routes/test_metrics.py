@@ -231,7 +231,7 @@ def test_metrics_need_the_service_key(api: Api, runtime: Runtime) -> None:
     """Without a key nothing is told, and to a key of one user neither: it is about everyone."""
     with runtime.database.session() as session:
         user_id = User.get_or_create(session, "ada").id
-        key = ApiKey.create(session, "ada's", user_id)
+        key = ApiKey.create(session, "ada's", user_id).text
     assert api.client.get("/metrics", headers={"Authorization": ""}).status_code == 401
     bound = api.client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert bound.status_code == 404

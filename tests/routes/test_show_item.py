@@ -27,8 +27,6 @@ from scenes import (
 from workers import store_item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
     from harness import Api
@@ -39,13 +37,6 @@ RATE_LIMIT = {
     "error_code": "TRANSACTIONS_SYNC_LIMIT",
     "status": 429,
 }
-
-
-@pytest.fixture
-def still(settings: Settings) -> Iterator[tuple[Api, Runtime]]:
-    """A service without a worker: what a test writes into the tables stays as it is."""
-    with serving(settings, with_worker=False) as running_service:
-        yield running_service
 
 
 def show(api: Api, item_id: str) -> dict[str, Any]:
@@ -261,7 +252,7 @@ def test_nobody_elses_item_is_shown(api: Api, runtime: Runtime, bank: Running) -
     with runtime.database.session() as session:
         ada = User.find(session, "ada")
         assert ada is not None
-        key = ApiKey.create(session, "ada's", ada.id)
+        key = ApiKey.create(session, "ada's", ada.id).text
     for path in (f"/plaid/items/{his}", "/plaid/items/unknown", f"/plaid/items/{hers.swapcase()}"):
         answer = api.client.get(path, headers={"Authorization": f"Bearer {key}"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

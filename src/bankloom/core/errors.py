@@ -50,14 +50,6 @@ class BodyTooLargeError(BankloomError):
     status = 413
 
 
-class UnauthorizedError(BankloomError):
-    """No valid API key. Send the header `Authorization: Bearer <key>`."""
-
-    code = "unauthorized"
-    status = 401
-    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
-
-
 class NotFoundError(BankloomError):
     """There is no such thing here."""
 

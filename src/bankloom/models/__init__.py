@@ -1,10 +1,11 @@
 """Nouns: each table with its own queries."""
 
 from bankloom.models.account import Account
-from bankloom.models.api_key import ApiKey
+from bankloom.models.api_key import ApiKey, Scope
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
+from bankloom.models.console_session import ConsoleSession, SignInCode
 from bankloom.models.counter import Counter
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "Chore",
     "ClaimState",
+    "ConsoleSession",
     "Counter",
     "ExchangeClaim",
     "Institution",
@@ -39,7 +41,9 @@ __all__ = [
     "PlaidBudget",
     "ProductState",
     "RunStatus",
+    "Scope",
     "SelfTestKey",
+    "SignInCode",
     "StagedTransaction",
     "SyncRun",
     "Transaction",

@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, CreatedAt, OurId, table_of
+from bankloom.models.base import Base, CreatedAt, OurId, one_of, table_of
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item
 from bankloom.models.user import User
@@ -112,6 +112,17 @@ class Account(Base):
             )
         )
         return {(row.item_id, row.name, row.mask) for row in rows}
+
+    @classmethod
+    def are_all_of(
+        cls, session: Session, account_ids: Collection[str], user_id: uuid.UUID | None
+    ) -> bool:
+        """Say whether these accounts are all there, closed or not, and the user's if one is named."""
+        query = select(func.count()).select_from(cls).join(Item, Item.item_id == cls.item_id)
+        query = query.where(one_of(cls.account_id, account_ids), Item.removed_at.is_(None))
+        if user_id is not None:
+            query = query.where(Item.user_id == user_id)
+        return session.execute(query).scalar_one() == len(set(account_ids))
 
     @classmethod
     def listing(

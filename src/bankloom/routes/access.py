@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_origin
+from typing import Annotated, NamedTuple, Self, get_origin
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from bankloom.core.errors import InvalidRequestError, UnauthorizedError
+from bankloom.core.access_errors import UnauthorizedError
+from bankloom.core.errors import InvalidRequestError
+from bankloom.models import Scope
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
 _bearer = HTTPBearer(
-    auto_error=False, description="A service key: BANKLOOM_API_KEY, or the one shown once."
+    auto_error=False, description="An API key: BANKLOOM_API_KEY, or one of `bankloom keys`."
 )
 
 
@@ -40,14 +42,36 @@ def only_declared_query(request: Request) -> None:
 RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
-def caller_of(
+class Call(NamedTuple):
+    """A call that may be made: the parts it works with, and who makes it."""
+
+    runtime: Runtime
+    caller: Caller
+
+    @classmethod
+    def of(cls, runtime: Runtime, caller: Caller) -> Self:
+        """Return a caller's call: the parts act in their name."""
+        return cls(runtime.acting_for(caller.name), caller)
+
+
+def call_of(
+    scopes: SecurityScopes,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Caller:
-    """Return the caller behind the bearer key. Errors: `UnauthorizedError`."""
+) -> Call:
+    """Let the caller behind the bearer key in, if it has the scopes that the route asks for.
+
+    Errors: `UnauthorizedError`; `ScopeRequiredError`.
+    """
     if credentials is None:
         raise UnauthorizedError
-    return authenticate(runtime, credentials.credentials)
+    caller = authenticate(runtime, credentials.credentials)
+    caller.require(scopes.scopes)
+    return Call.of(runtime, caller)
 
 
-CallerDep = Annotated[Caller, Depends(caller_of)]
+MayRead = Annotated[Call, Security(call_of, scopes=[Scope.READ.value])]
+MaySync = Annotated[Call, Security(call_of, scopes=[Scope.SYNC.value])]
+MayLink = Annotated[Call, Security(call_of, scopes=[Scope.LINK.value])]
+MayAdmin = Annotated[Call, Security(call_of, scopes=[Scope.ADMIN.value])]
+"""Who calls, on the route's line of arguments: /openapi.json then tells which scope it needs."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from bankloom.core.errors import NotFoundError
 from bankloom.models import ItemProduct, ItemState
 from bankloom.routes import item_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayRead, MaySync
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.item_shapes import ItemId
 from bankloom.routes.threads import ThreadsDep
@@ -23,26 +23,25 @@ router = APIRouter(prefix="/plaid", tags=["items"])
 States = Annotated[list[ItemState], Query(max_length=len(ItemState))]
 
 
-@router.get("/items", response_model=list[item_shapes.ItemAnswer], responses=shapes.errors())
+@router.get("/items", response_model=list[item_shapes.ItemAnswer], responses=shapes.errors(404))
 def list_items(
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayRead,
     user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
     state: States = [],  # noqa: B006 - FastAPI copies it
 ) -> JsonAnswer:
     """List the linked Items with the state of every product, those linked first on top."""
-    with runtime.database.session() as session:
-        user = caller.scope(session, user_id)
+    with call.runtime.database.session() as session:
+        user = call.caller.scope(session, user_id, item_id=item_id)
         views = show_item.views(session, user, item_id=item_id, states=state)
     return JsonAnswer([_item_json(view) for view in views])
 
 
 @router.get("/items/{item_id}", response_model=item_shapes.ItemAnswer, responses=shapes.errors(404))
-def show(item_id: ItemId, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def show(item_id: ItemId, call: MayRead) -> JsonAnswer:
     """Tell how an Item is: its state and why, its products, its freshness, its history."""
-    with runtime.database.session() as session:
-        views = show_item.views(session, caller.user_id, item_id=item_id)
+    with call.runtime.database.session() as session:
+        views = show_item.views(session, call.caller.user_id, item_id=item_id)
     if not views:
         raise NotFoundError("There is no Item of that id here.")
     return JsonAnswer(_item_json(views[0]))
@@ -56,14 +55,13 @@ def show(item_id: ItemId, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
 )
 async def refresh(
     item_id: ItemId,
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MaySync,
     threads: ThreadsDep,
     body: item_shapes.RefreshRequest | None = None,
 ) -> dict[str, str | None]:
     """Ask Plaid to ask the bank again, which is billed; what is new comes later."""
     wanted = body or item_shapes.RefreshRequest()
-    request_id = await threads.call_plaid(_refresh, runtime, caller, item_id, wanted.products)
+    request_id = await threads.call_plaid(_refresh, *call, item_id, wanted.products)
     return {"status": "asked", "request_id": request_id}
 
 

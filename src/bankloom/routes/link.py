@@ -12,7 +12,7 @@ from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
 from bankloom.models import ExchangeClaim, Item, LinkPurpose, LinkSession, LinkState
 from bankloom.routes import answers, link_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayLink, MayRead
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
 from bankloom.services import decide_duplicate, open_update, repair_item, show_run
@@ -39,12 +39,11 @@ SESSIONS_MAX = 500
 async def create_update_link_token(
     item_id: shapes.Text,
     body: link_shapes.UpdateLinkTokenRequest,
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayLink,
     threads: ThreadsDep,
 ) -> dict[str, Any]:
     """Make a link token that sends the person through Link again for this Item."""
-    opened = await threads.call_plaid(_open_update, runtime, caller, item_id, body)
+    opened = await threads.call_plaid(_open_update, *call, item_id, body)
     return opened._asdict()
 
 
@@ -65,17 +64,16 @@ def _open_update(
 )
 async def repaired(
     item_id: shapes.Text,
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayLink,
     threads: ThreadsDep,
     body: Annotated[link_shapes.RepairedRequest, Body(default_factory=link_shapes.RepairedRequest)],
 ) -> JsonAnswer:
     """Look at the Item anew after update mode: nothing is exchanged. The body may be left out."""
-    asked = (runtime, caller, item_id, body.link_session_id)
+    asked = (*call, item_id, body.link_session_id)
     run_id = await threads.call_plaid(_note_repair, *asked)
     seconds = show_run.WAIT_SECONDS_MAX if body.wait else 0
-    standing = await show_run.wait_for_run(runtime, run_id, seconds)
-    state = await asyncio.to_thread(_state_of, runtime, standing.run.item_id)
+    standing = await show_run.wait_for_run(call.runtime, run_id, seconds)
+    state = await asyncio.to_thread(_state_of, call.runtime, standing.run.item_id)
     return answers.sync_answer(standing, state=state)
 
 
@@ -95,18 +93,17 @@ def _state_of(runtime: Runtime, item_id: str) -> str:
 @router.get(
     "/link-sessions",
     response_model=list[link_shapes.LinkSessionAnswer],
-    responses=shapes.errors(),
+    responses=shapes.errors(404),
 )
 def list_sessions(
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayRead,
     user_id: shapes.UserFilter = None,
     state: LinkState | None = None,
     limit: Annotated[int, Query(ge=1, le=SESSIONS_MAX)] = 100,
 ) -> JsonAnswer:
     """List Link sessions and what became of them, the newest on top."""
-    with runtime.database.session() as session:
-        whose = caller.scope(session, user_id)
+    with call.runtime.database.session() as session:
+        whose = call.caller.scope(session, user_id)
         rows = LinkSession.listing(session, clock.now(), whose, state, limit)
         held = ExchangeClaim.held_of(session, [link.id for link, *_ in rows])
     return JsonAnswer([_session_json(row, held) for row in rows])
@@ -117,9 +114,9 @@ def list_sessions(
     response_model=link_shapes.LinkSessionAnswer,
     responses=shapes.errors(404),
 )
-def show_session(link_session_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def show_session(link_session_id: uuid.UUID, call: MayRead) -> JsonAnswer:
     """Tell what became of one link token, and which duplicates wait for a decision."""
-    return JsonAnswer(_shown(runtime, caller, link_session_id))
+    return JsonAnswer(_shown(*call, link_session_id))
 
 
 @router.post(
@@ -130,12 +127,11 @@ def show_session(link_session_id: uuid.UUID, runtime: RuntimeDep, caller: Caller
 async def decide(
     link_session_id: uuid.UUID,
     body: link_shapes.DecisionRequest,
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayLink,
     threads: ThreadsDep,
 ) -> JsonAnswer:
     """Link the duplicates that the session holds all the same, or discard them."""
-    return JsonAnswer(await threads.call_plaid(_decide, runtime, caller, link_session_id, body))
+    return JsonAnswer(await threads.call_plaid(_decide, *call, link_session_id, body))
 
 
 def _decide(

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Response
 from bankloom.core.errors import ExchangeInProgressError, InvalidRequestError
 from bankloom.models import Account, TransactionFilter, page_of_transactions
 from bankloom.routes import answers, link_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayLink, MayRead, MaySync
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
 from bankloom.services import link_item, open_link, request_run, show_run
@@ -35,10 +35,10 @@ Amount = Annotated[Decimal | None, Query(allow_inf_nan=False, max_digits=AMOUNT_
     "/link-token", response_model=link_shapes.LinkTokenAnswer, responses=shapes.errors(404, 502)
 )
 async def create_link_token(
-    body: link_shapes.LinkTokenRequest, runtime: RuntimeDep, caller: CallerDep, threads: ThreadsDep
+    body: link_shapes.LinkTokenRequest, call: MayLink, threads: ThreadsDep
 ) -> dict[str, Any]:
     """Make one link token for every product asked for."""
-    opened = await threads.call_plaid(_create_link_token, runtime, caller, body)
+    opened = await threads.call_plaid(_create_link_token, *call, body)
     return opened._asdict()
 
 
@@ -55,49 +55,50 @@ def _create_link_token(
 )
 async def exchange(
     body: shapes.ExchangeRequest,
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayLink,
     threads: ThreadsDep,
     response: Response,
-) -> dict[str, str]:
+) -> dict[str, str | None]:
     """Exchange a public token; call it once for each product, with the same token."""
     response.headers["Cache-Control"] = "no-store"
     deadline = time.monotonic() + TWIN_SECONDS_MAX
     while True:
         try:
-            return await threads.call_plaid(_exchange, runtime, caller, body)
+            return await threads.call_plaid(_exchange, *call, body)
         except ExchangeInProgressError:
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(TWIN_POLL_SECONDS)
 
 
-def _exchange(runtime: Runtime, caller: Caller, body: shapes.ExchangeRequest) -> dict[str, str]:
+def _exchange(
+    runtime: Runtime, caller: Caller, body: shapes.ExchangeRequest
+) -> dict[str, str | None]:
     with runtime.database.session() as session:
         user_name = caller.person(session, body.user_id)
     asked = link_item.ExchangeRequest(
         body.public_token, body.product, user_name, body.link_token, body.allow_duplicate
     )
-    return link_item.exchange(runtime, asked)._asdict()
+    linked = link_item.exchange(runtime, asked)._asdict()
+    return linked if caller.may_see_tokens else linked | {"access_token": None}
 
 
-@router.get("/accounts", response_model=list[shapes.AccountAnswer], responses=shapes.errors())
+@router.get("/accounts", response_model=list[shapes.AccountAnswer], responses=shapes.errors(404))
 def list_accounts(
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayRead,
     user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
 ) -> JsonAnswer:
     """List accounts with their balances, those of the bank linked first on top."""
-    with runtime.database.session() as session:
-        rows = Account.listing(session, caller.scope(session, user_id), item_id)
+    with call.runtime.database.session() as session:
+        user = call.caller.scope(session, user_id, item_id=item_id)
+        rows = Account.listing(session, user, item_id)
     return JsonAnswer([answers.account_json(row) for row in rows])
 
 
-@router.get("/transactions", response_model=shapes.TransactionsAnswer, responses=shapes.errors())
+@router.get("/transactions", response_model=shapes.TransactionsAnswer, responses=shapes.errors(404))
 def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayRead,
     user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
     account_id: Annotated[list[shapes.Text], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
@@ -115,9 +116,9 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
     after = (
         answers.read_page_cursor(cursor, date.fromisoformat, answers.plaid_id) if cursor else None
     )
-    with runtime.database.session() as session:
+    with call.runtime.database.session() as session:
         wanted = TransactionFilter(
-            user_id=caller.scope(session, user_id),
+            user_id=call.caller.scope(session, user_id, item_id=item_id, account_ids=account_id),
             item_id=item_id,
             account_ids=tuple(account_id),
             start_date=start_date,
@@ -142,11 +143,11 @@ def list_transactions(  # noqa: PLR0913, PLR0917 - one parameter a documented fi
 
 
 @router.post("/sync", response_model=shapes.SyncAnswer, responses=shapes.sync_answers())
-async def sync(body: shapes.SyncRequest, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+async def sync(body: shapes.SyncRequest, call: MaySync) -> JsonAnswer:
     """Ask for a run of the Item and wait for it: 202 where it has not ended within 25 s."""
-    run_id = await asyncio.to_thread(_request_run, runtime, caller, body)
+    run_id = await asyncio.to_thread(_request_run, *call, body)
     seconds = show_run.WAIT_SECONDS_MAX if body.wait else 0
-    return answers.sync_answer(await show_run.wait_for_run(runtime, run_id, seconds))
+    return answers.sync_answer(await show_run.wait_for_run(call.runtime, run_id, seconds))
 
 
 def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> uuid.UUID:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from bankloom.models import RunStatus
 from bankloom.models.run_history import RunFilter, page_of_runs
 from bankloom.routes import answers, run_shapes, shapes
-from bankloom.routes.access import CallerDep, RuntimeDep
+from bankloom.routes.access import MayRead, MaySync
 from bankloom.routes.answers import JsonAnswer
 from bankloom.services import cancel_run, show_run
 
@@ -20,10 +20,9 @@ router = APIRouter(prefix="/plaid", tags=["runs"])
 Statuses = Annotated[list[RunStatus], Query(max_length=len(RunStatus))]
 
 
-@router.get("/runs", response_model=run_shapes.RunsAnswer, responses=shapes.errors())
+@router.get("/runs", response_model=run_shapes.RunsAnswer, responses=shapes.errors(404))
 def list_runs(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
-    runtime: RuntimeDep,
-    caller: CallerDep,
+    call: MayRead,
     user_id: shapes.UserFilter = None,
     item_id: shapes.Text | None = None,
     status: Statuses = [],  # noqa: B006 - FastAPI copies it
@@ -33,8 +32,8 @@ def list_runs(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
 ) -> JsonAnswer:
     """List runs, those asked for last on top."""
     place = answers.read_page_cursor(cursor, datetime.fromisoformat, uuid.UUID) if cursor else None
-    with runtime.database.session() as session:
-        user = caller.scope(session, user_id)
+    with call.runtime.database.session() as session:
+        user = call.caller.scope(session, user_id, item_id=item_id)
         wanted = RunFilter(user_id=user, item_id=item_id, statuses=status, trigger=trigger)
         rows = page_of_runs(session, wanted, place, limit + 1)
     page = rows[:limit]
@@ -50,21 +49,21 @@ def list_runs(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
 
 
 @router.get("/runs/{run_id}", response_model=run_shapes.RunAnswer, responses=shapes.errors(404))
-def show(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def show(run_id: uuid.UUID, call: MayRead) -> JsonAnswer:
     """Tell how a run stands or ended; one that was superseded answers as its successor."""
-    run = show_run.run_now(runtime, run_id)
-    with runtime.database.session() as session:
-        caller.item(session, run.item_id, None)
+    run = show_run.run_now(call.runtime, run_id)
+    with call.runtime.database.session() as session:
+        call.caller.item(session, run.item_id, None)
     return JsonAnswer(answers.run_json(run))
 
 
 @router.post(
     "/runs/{run_id}/cancel", response_model=run_shapes.RunAnswer, responses=shapes.errors(404)
 )
-def cancel(run_id: uuid.UUID, runtime: RuntimeDep, caller: CallerDep) -> JsonAnswer:
+def cancel(run_id: uuid.UUID, call: MaySync) -> JsonAnswer:
     """Cancel a run that has not ended, and tell how it stands; one that has ended stays as it is."""
-    run = show_run.run_now(runtime, run_id)
-    with runtime.database.session() as session:
-        caller.item(session, run.item_id, None)
-    cancel_run.now(runtime, run.item_id, run.id)
-    return JsonAnswer(answers.run_json(show_run.run_now(runtime, run.id)))
+    run = show_run.run_now(call.runtime, run_id)
+    with call.runtime.database.session() as session:
+        call.caller.item(session, run.item_id, None)
+    cancel_run.now(call.runtime, run.item_id, run.id)
+    return JsonAnswer(answers.run_json(show_run.run_now(call.runtime, run.id)))

@@ -84,7 +84,7 @@ class ExchangeRequest(Request):
 class ExchangeAnswer(BaseModel):
     """The Item. Keep `item_id`; every route takes it in place of the access token."""
 
-    access_token: str
+    access_token: str | None = Field(description="Null for a key that reaches one user only.")
     item_id: str
     product: str
 
@@ -184,7 +184,9 @@ class ErrorAnswer(BaseModel):
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of these error statuses and of those that any call may meet."""
-    return {status: {"model": ErrorAnswer} for status in (400, 401, 413, 422, 500, 503, *statuses)}
+    return {
+        status: {"model": ErrorAnswer} for status in (400, 401, 403, 413, 422, 500, 503, *statuses)
+    }
 
 
 def sync_answers() -> dict[int | str, dict[str, Any]]:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.core.errors import NotFoundError, UnauthorizedError, UserRequiredError
-from bankloom.models import ApiKey, Item, User
+from bankloom.core.access_errors import ScopeRequiredError, UnauthorizedError
+from bankloom.core.errors import NotFoundError, UserRequiredError
+from bankloom.models import Account, ApiKey, Item, Scope, User
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from bankloom.services.runtime import Runtime
@@ -23,23 +27,58 @@ NOBODY = uuid.UUID(int=0)
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a request's key reaches: one user, or all of them where `user_id` is None."""
+    """Whom a request's key reaches, one user or all of them where `user_id` is None, and for what.
+
+    `name` is what tells of the key without telling it: its public prefix, or where it comes from.
+    """
 
     user_id: uuid.UUID | None = None
+    scopes: frozenset[Scope] = frozenset(Scope)
+    name: str = "settings"
+    key_id: uuid.UUID | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def may_see_tokens(self) -> bool:
+        """Whether a raw access token is ever told: a person's key is in a browser or on a phone."""
+        return self.user_id is None
+
+    def require(self, scopes: Iterable[str]) -> None:
+        """Refuse a key without one of these scopes. Errors: `ScopeRequiredError`, naming it."""
+        for scope in scopes:
+            if scope not in self.scopes:
+                raise ScopeRequiredError(scope)
 
     def require_everyone(self) -> None:
         """Refuse a key that reaches one user only. Errors: `NotFoundError`."""
         if self.user_id is not None:
             raise NotFoundError("This tells of everyone, and this key reaches one user only.")
 
-    def scope(self, session: Session, asked: str | None) -> uuid.UUID | None:
+    def scope(
+        self,
+        session: Session,
+        asked: str | None,
+        *,
+        item_id: str | None = None,
+        account_ids: Collection[str] = (),
+    ) -> uuid.UUID | None:
         """Return the user that a list is confined to; None for everyone.
 
         Errors: `UserRequiredError` where a key that reaches everyone names nobody and a second
-        user exists, so that a forgotten filter never shows everyone's money.
+        user exists, so that a forgotten filter never shows everyone's money; `NotFoundError` where
+        a user's key names another, or the filter an Item or account that is not within its reach.
         """
+        user_id = self._whom(session, asked)
+        if item_id is not None:
+            self.item(session, item_id, None)
+        if account_ids and not Account.are_all_of(session, account_ids, self.user_id):
+            raise NotFoundError("There is no account of that account_id here.")
+        return user_id
+
+    def _whom(self, session: Session, asked: str | None) -> uuid.UUID | None:
         if self.user_id is not None:
-            return self._own(session, asked)
+            self.person(session, asked)
+            return self.user_id
         if asked == EVERYONE:
             return None
         if asked is None:
@@ -48,12 +87,6 @@ class Caller:
             return None
         user = User.find(session, asked)
         return user.id if user else NOBODY
-
-    def _own(self, session: Session, asked: str | None) -> uuid.UUID | None:
-        user = User.find(session, asked) if asked else None
-        if asked and (user is None or user.id != self.user_id):
-            return NOBODY
-        return self.user_id
 
     def person(self, session: Session, asked: str | None) -> str | None:
         """Return the name of whom a request acts for: the key's own user, or whom it asked for.
@@ -84,11 +117,19 @@ def authenticate(runtime: Runtime, key: str) -> Caller:
     service_key = runtime.settings.api_key
     if service_key and hmac.compare_digest(key.encode(), service_key.get_secret_value().encode()):
         return Caller()
+    at = clock.now()
     with runtime.database.session() as session:
-        row = ApiKey.verify(session, key, clock.now())
-    if row is None:
-        raise UnauthorizedError
-    return Caller(row.user_id)
+        row = ApiKey.verify(session, key, at)
+        if row is None:
+            raise UnauthorizedError
+        ApiKey.touch(session, row.id, at)
+        return caller_with(row)
+
+
+def caller_with(key: ApiKey) -> Caller:
+    """Return who calls with a stored key."""
+    scopes = frozenset(Scope(scope) for scope in key.scopes)
+    return Caller(key.user_id, scopes, key.prefix, key.id, key.expires_at)
 
 
 def first_key(runtime: Runtime) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +30,7 @@ from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
 
+from bankloom.core import clock
 from bankloom.core.errors import PlaidUnreachableError
 from bankloom.models import World
 from bankloom.services import plaid_connections, plaid_refusals
@@ -65,6 +68,7 @@ class PlaidClient:
     Every method raises `PlaidRefusedError` where Plaid answers with an error,
     `PlaidUnreachableError` where it gives no readable answer, so that the effect is unknown, and
     `PlaidBusyError` where the `gate`, which each call passes, does not let it leave yet.
+    `seconds_behind` is how far this machine's clock is behind Plaid's, by its last answer's `Date`.
     """
 
     def __init__(self, settings: PlaidSettings, gate: Gate = open_gate) -> None:
@@ -84,6 +88,7 @@ class PlaidClient:
         self._api_client.rest_client.pool_manager.pool_classes_by_scheme = plaid_connections.POOLS
         self._api = PlaidApi(self._api_client)
         self.secret = PlaidSecret(configuration.api_key)
+        self.seconds_behind: float | None = None
 
     @property
     def world(self) -> World:
@@ -202,6 +207,13 @@ class PlaidClient:
         send = partial(self._send, method, body, answer, seconds_max)
         return self.secret.guard(lambda: self._gate(call, send, while_waiting))
 
+    def _compare_clocks(self, date: str | None) -> None:
+        try:
+            theirs = parsedate_to_datetime(date or "").replace(tzinfo=UTC)  # HTTP has no other
+        except ValueError:
+            return
+        self.seconds_behind = (theirs - clock.now()).total_seconds()
+
     def _send(
         self, method: Callable[..., Any], body: object, answer: type[Message], seconds_max: float
     ) -> Message:
@@ -209,6 +221,7 @@ class PlaidClient:
         timeout = tuple(min(seconds, seconds_max) for seconds in waits)
         try:
             response = method(body, _preload_content=False, _request_timeout=timeout)
+            self._compare_clocks(response.headers.get("Date"))
             return _read(_storable(response.data), answer)
         except plaid.ApiException as error:
             raise plaid_refusals.read(error.status, error.headers, error.body) from error

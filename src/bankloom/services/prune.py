@@ -1,4 +1,4 @@
-"""Forgets, once an hour, what has served its time: deliveries, Link sessions, budgets of nobody."""
+"""Forgets, once an hour, what has served its time: deliveries, Link sessions, keys, sign-ins, budgets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bankloom.core import clock
-from bankloom.models import Chore, LinkSession, PlaidBudget, WebhookDelivery
+from bankloom.models import ApiKey, Chore, LinkSession, PlaidBudget, WebhookDelivery
+from bankloom.services import console_access
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,8 @@ def now(runtime: Runtime) -> None:
     before = at - timedelta(days=runtime.settings.retention_days)
     with runtime.database.session() as session:
         LinkSession.forget_old(session, before)
+        ApiKey.forget_minted(session, before)
+        console_access.forget_old(session, at)
     _forget_deliveries(runtime, before)
 
 

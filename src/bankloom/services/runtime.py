@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -35,7 +35,7 @@ _LOST = "The database went away while it was being opened. Look at it, and start
 
 @dataclass(frozen=True)
 class Runtime:
-    """The opened parts of one process."""
+    """The opened parts of one process. `actor` is who acts through them, for the audit log."""
 
     settings: Settings
     database: Database
@@ -43,6 +43,7 @@ class Runtime:
     plaid: PlaidClient
     budget: Budget
     counts: Counts
+    actor: str = "service"
 
     @classmethod
     def open(
@@ -72,6 +73,10 @@ class Runtime:
                 raise DatabaseLostError(_LOST) from error
             raise
         return cls(settings, database, keyring, plaid, budget, counts)
+
+    def acting_for(self, actor: str) -> Runtime:
+        """Return the same parts, for somebody who acts through them."""
+        return replace(self, actor=actor)
 
     def close(self) -> None:
         """Give everything back."""

@@ -1,0 +1,83 @@
+"""Makes API keys, lists and revokes them; an app mints short-lived ones for its own front end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from bankloom.core import clock
+from bankloom.core.errors import InvalidRequestError, NotFoundError
+from bankloom.models import ApiKey, Scope, User
+from bankloom.models.api_key import fitting_scopes
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from bankloom.models.api_key import NewKey
+    from bankloom.services.api_access import Caller
+    from bankloom.services.runtime import Runtime
+
+MINTED_SECONDS_MAX = 86_400
+"""A minted key lies in a browser or on a phone: a day is the longest that one is good for."""
+
+
+class WantedKey(NamedTuple):
+    """What a key is to be: `user_name` None reaches everyone, `expires_at` None lasts until revoked."""
+
+    name: str
+    scopes: Collection[Scope]
+    user_name: str | None = None
+    owner: str | None = None
+    expires_at: datetime | None = None
+
+
+def create(runtime: Runtime, wanted: WantedKey) -> NewKey:
+    """Make a lasting key. Errors: `InvalidRequestError` for a user's key with scope `admin`."""
+    with runtime.database.session() as session:
+        return _create(session, wanted)
+
+
+def mint(runtime: Runtime, caller: Caller, wanted: WantedKey, seconds: int) -> NewKey:
+    """Make a user's key that ends after these seconds, or with the key that asks for it.
+
+    Revoking that key revokes it too. Errors: `InvalidRequestError` for scope `admin`.
+    """
+    ends = clock.now() + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
+    wanted = wanted._replace(expires_at=min(ends, caller.expires_at or ends))
+    with runtime.database.session() as session:
+        return _create(session, wanted, minted=True, minted_by=caller.key_id)
+
+
+def revoke(runtime: Runtime, name: uuid.UUID | str) -> tuple[ApiKey, int]:
+    """End a key and all that it minted, from now on; return it, and how many keys that ended.
+
+    It is named by its id or its public prefix. Errors: `NotFoundError`.
+    """
+    with runtime.database.session() as session:
+        key = ApiKey.find(session, name)
+        if key is None:
+            raise NotFoundError("There is no such key. `bankloom keys list` shows all of them.")
+        return key, ApiKey.revoke(session, key.id, clock.now())
+
+
+def _create(session: Session, wanted: WantedKey, **minting: bool | uuid.UUID | None) -> NewKey:
+    user = User.get_or_create(session, wanted.user_name) if wanted.user_name else None
+    user_id = user.id if user else None
+    unfit = set(wanted.scopes) - set(fitting_scopes(user_id))
+    if unfit or not wanted.scopes:
+        raise InvalidRequestError(
+            "A key needs at least one scope, and one that reaches a single user can't have `admin`."
+        )
+    return ApiKey.create(
+        session,
+        wanted.name,
+        user_id,
+        scopes=wanted.scopes,
+        owner=wanted.owner,
+        expires_at=wanted.expires_at,
+        **minting,  # type: ignore[arg-type]  # minted and minted_by
+    )
