@@ -29,6 +29,7 @@ from bankloom.routes import (
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
@@ -60,7 +61,7 @@ def create_app(
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
         try:
-            with CountsKeeper(runtime):
+            with CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker

@@ -19,6 +19,7 @@ from bankloom.cli.signin import sign_in_link
 from bankloom.core import logs
 from bankloom.core.settings import Settings
 from bankloom.services import console_access
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
@@ -90,7 +91,7 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), SecretFollower(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()
