@@ -102,6 +102,11 @@ class Keyring:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
         return hmac.new(self._index_key, secret.encode(), hashlib.sha256).hexdigest()
 
+    def derive(self, label: str) -> bytes:
+        """Return 32 bytes for another purpose, the same wherever this keyring is; they do not rotate."""
+        never_text = b"\xff" + label.encode()  # no UTF-8: what `hash` is given can't lead here
+        return hmac.digest(self._index_key, never_text, "sha256")
+
 
 def _fresh_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()

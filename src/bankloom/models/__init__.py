@@ -11,6 +11,7 @@ from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
 from bankloom.models.link_session import LinkPurpose, LinkSession, LinkState
+from bankloom.models.pass_key import PassKey
 from bankloom.models.plaid_budget import PlaidBudget
 from bankloom.models.self_test_key import SelfTestKey
 from bankloom.models.sync_run import RunStatus, SyncRun
@@ -36,6 +37,7 @@ __all__ = [
     "LinkPurpose",
     "LinkSession",
     "LinkState",
+    "PassKey",
     "PlaidBudget",
     "ProductState",
     "RunStatus",

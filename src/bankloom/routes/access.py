@@ -43,7 +43,10 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
 class Call(NamedTuple):
-    """A call that may be made: the parts it works with, and who makes it."""
+    """A call that may be made: the parts it works with, and who makes it.
+
+    For a user's key the parts are confined to that user; no route needs to know.
+    """
 
     runtime: Runtime
     caller: Caller
@@ -62,6 +65,8 @@ def call_of(
         raise UnauthorizedError
     caller = authenticate(runtime, credentials.credentials)
     caller.require(scopes.scopes)
+    if caller.user_id is not None:
+        return Call(runtime.confined_to(caller.user_id, caller.name), caller)
     return Call(runtime.acting_for(caller.name), caller)
 
 
