@@ -57,11 +57,12 @@ class ConfinedPool:
     """
 
     def __init__(self, database: Database, address: Address, key: bytes) -> None:
+        self.address = tuned(address, _OPTIONS)
         self._key = key
-        connect = partial(database.connect, tuned(address, _OPTIONS).conninfo)
-        self._engine = engine_of(connect, POOL_SIZE, POOL_OVERFLOW)
-        event.listen(self._engine, "connect", _note_backend)
-        event.listen(self._engine, "checkout", _forget_all)
+        connect = partial(database.connect, self.address.conninfo)
+        self.engine = engine_of(connect, POOL_SIZE, POOL_OVERFLOW)
+        event.listen(self.engine, "connect", _note_backend)
+        event.listen(self.engine, "checkout", _forget_all)
 
     def begin_for(self, user_id: uuid.UUID) -> Begin:
         """Return what begins a session that is confined to this user."""
@@ -70,7 +71,7 @@ class ConfinedPool:
     @contextmanager
     def _begin(self, user_id: uuid.UUID) -> Iterator[Session]:
         """Give a session like `Database.session`. Errors: `PassRefusedError`."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
             signed = self._signed(user_id, session.connection().connection)
             (*_, confined_to) = session.execute(_PRESENT, {"pass": signed}).one()
             if confined_to != user_id:
@@ -83,7 +84,7 @@ class ConfinedPool:
 
     def close(self) -> None:
         """Close the connections."""
-        end(self._engine)
+        end(self.engine)
 
 
 def signed_pass(key: bytes, user_id: uuid.UUID, backend: int, until: int) -> str:

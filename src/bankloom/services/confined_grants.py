@@ -94,6 +94,19 @@ SHARED: dict[LiteralString, dict[LiteralString, Columns]] = {
     # Of no person. Link may name a bank that we don't know yet.
     "institutions": {"SELECT": ALL, "INSERT": ("institution_id", "name")},
 }
+CLOSED: tuple[LiteralString, ...] = (
+    "api_keys",
+    "balance_snapshots",
+    "chores",
+    "counters",
+    "pass_key",
+    "plaid_budgets",
+    "self_test_keys",
+    "transaction_staging",
+    "webhook_refusals",
+)
+"""The tables that no request of a user's key has anything to do with: it may not even look."""
+
 FUNCTIONS: tuple[LiteralString, ...] = (
     "confined_user()",
     "confined_items()",

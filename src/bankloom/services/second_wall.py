@@ -32,7 +32,10 @@ SUFFIX = "_confined"
 NAME_BYTES_MAX = 63  # PostgreSQL cuts longer names off
 _DIGEST_CHARACTERS = 8
 _LOCK = 0x62616E6B77616C6C  # "bankwall": one process at a time looks, makes and grants
-_PASSWORD, _KEY = "confined role", "passes of confined sessions"
+_PASSWORD = "confined role"
+PASSES = "passes of confined sessions"
+"""Under this label the keyring gives the key that signs them."""
+
 _NOBODY = uuid.UUID(int=0)
 
 
@@ -70,7 +73,7 @@ def build(database: Database, keyring: Keyring) -> Wall:
             return parts.missing(*faults)
         if not parts.has_all_grants() and not parts.do(*confined_grants.statements()):
             return parts.missing("Our role may not grant what the confined role needs")
-        PassKey.put(session, keyring.derive(_KEY))
+        PassKey.put(session, keyring.derive(PASSES))
         if not parts.may_connect():
             parts.do(_CONNECT)  # if we may not either, trying says so
     return _tried(database, keyring, parts.confined)
@@ -171,10 +174,10 @@ class _Parts:
 def _confined(own: Address, database: str, keyring: Keyring) -> Address:
     """Return our own address, as the confined role of this database."""
     password = keyring.derive(_PASSWORD).hex()
-    return own.but(user=_name(database), dbname=database, password=password)
+    return own.but(user=role_of(database), dbname=database, password=password)
 
 
-def _name(database: str) -> str:
+def role_of(database: str) -> str:
     """Return the role's name; one that is too long ends in a digest, so that no two are alike."""
     room = NAME_BYTES_MAX - len(SUFFIX)
     whole = database.encode()
@@ -186,7 +189,7 @@ def _name(database: str) -> str:
 
 def _tried(database: Database, keyring: Keyring, confined: Address) -> Wall:
     """Open the pool and try it; a password that an older keyring has set is set anew."""
-    pool = ConfinedPool(database, confined, keyring.derive(_KEY))
+    pool = ConfinedPool(database, confined, keyring.derive(PASSES))
     problem = _problem(pool)
     if problem is not None:
         with database.session() as session:
