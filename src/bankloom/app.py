@@ -11,8 +11,11 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
+    docs_page,
     errors,
+    hardening,
     health,
     items,
     keys,
@@ -26,6 +29,7 @@ from bankloom.routes import (
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
@@ -40,6 +44,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ONE_WALL = (
+    "Requests of a user's key are confined by their queries alone, not by the database too (%s). "
+    "docs/operating.md says what an administrator runs to build the second wall."
+)
+
 
 def open_runtime(settings: Settings) -> Runtime:
     """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
@@ -47,15 +56,19 @@ def open_runtime(settings: Settings) -> Runtime:
     return Runtime.open(settings, migrations.upgraded)
 
 
-def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
+def create_app(
+    runtime: Runtime, *, with_worker: bool = True, listens_on: str | None = None
+) -> FastAPI:
     """Build the ASGI app over opened parts; its lifespan runs the worker and closes the parts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
+        if runtime.wall.problem is not None:
+            log.warning(_ONE_WALL, runtime.wall.problem)
         try:
-            with CountsKeeper(runtime):
+            with CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -70,6 +83,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         title="Bankloom",
         version=version("bankloom"),
         description="Keeps your own database in step with your banks, through Plaid.",
+        docs_url=None,  # ours is `docs_page`, over the same packaged files
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -84,7 +98,10 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(docs_page.router)
+    console.install(app)
     errors.install(app)
+    hardening.install(app, runtime.settings, listens_on)
     request_id.install(app)
     return app
 

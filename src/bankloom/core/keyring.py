@@ -102,9 +102,14 @@ class Keyring:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
         return hmac.new(self._index_key, secret.encode(), hashlib.sha256).hexdigest()
 
-    def derive(self, label: str) -> bytes:
-        """Return 32 bytes for another purpose, the same wherever this keyring is; they do not rotate."""
-        never_text = b"\xff" + label.encode()  # no UTF-8: what `hash` is given can't lead here
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of 256 bits for another purpose; every process with this keyring has it.
+
+        It comes from the index key, so it stays the same when the data keys are rotated.
+        """
+        never_text = (
+            b"\xff" + purpose.encode()
+        )  # no UTF-8: no secret that `hash` is given leads here
         return hmac.digest(self._index_key, never_text, "sha256")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, get_origin
+from typing import Annotated, NamedTuple, Self, get_origin
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.errors import InvalidRequestError
 from bankloom.models import Scope
+from bankloom.routes.hardening.rates import admitted
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
@@ -51,9 +52,17 @@ class Call(NamedTuple):
     runtime: Runtime
     caller: Caller
 
+    @classmethod
+    def of(cls, runtime: Runtime, caller: Caller) -> Self:
+        """Return a caller's call: the parts act in their name, and for a user's key on that user only."""
+        if caller.user_id is not None:
+            return cls(runtime.confined_to(caller.user_id, caller.name), caller)
+        return cls(runtime.acting_for(caller.name), caller)
+
 
 def call_of(
     scopes: SecurityScopes,
+    request: Request,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Call:
@@ -63,11 +72,10 @@ def call_of(
     """
     if credentials is None:
         raise UnauthorizedError
-    caller = authenticate(runtime, credentials.credentials)
+    key = credentials.credentials
+    caller = admitted(request, key, lambda: authenticate(runtime, key))
     caller.require(scopes.scopes)
-    if caller.user_id is not None:
-        return Call(runtime.confined_to(caller.user_id, caller.name), caller)
-    return Call(runtime.acting_for(caller.name), caller)
+    return Call.of(runtime, caller)
 
 
 MayRead = Annotated[Call, Security(call_of, scopes=[Scope.READ.value])]

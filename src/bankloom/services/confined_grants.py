@@ -98,10 +98,12 @@ CLOSED: tuple[LiteralString, ...] = (
     "api_keys",
     "balance_snapshots",
     "chores",
+    "console_sessions",
     "counters",
     "pass_key",
     "plaid_budgets",
     "self_test_keys",
+    "sign_in_codes",
     "transaction_staging",
     "webhook_refusals",
 )

@@ -32,7 +32,7 @@ SUFFIX = "_confined"
 NAME_BYTES_MAX = 63  # PostgreSQL cuts longer names off
 _DIGEST_CHARACTERS = 8
 _LOCK = 0x62616E6B77616C6C  # "bankwall": one process at a time looks, makes and grants
-_PASSWORD = "confined role"
+_ROLE = "confined role"
 PASSES = "passes of confined sessions"
 """Under this label the keyring gives the key that signs them."""
 
@@ -173,7 +173,7 @@ class _Parts:
 
 def _confined(own: Address, database: str, keyring: Keyring) -> Address:
     """Return our own address, as the confined role of this database."""
-    password = keyring.derive(_PASSWORD).hex()
+    password = keyring.derive(_ROLE).hex()
     return own.but(user=role_of(database), dbname=database, password=password)
 
 
