@@ -16,6 +16,9 @@ from bankloom.core.address import Address
 from bankloom.core.confined import PASS_SECONDS, PassRefusedError, signed_pass
 from bankloom.models import Base, PassKey, Transaction, TransactionFilter, page_of_transactions
 from bankloom.services import confined_grants, second_wall
+from bankloom.services.copies import back_up, fill_database
+from bankloom.services.copies.restore_backup import Backup
+from bankloom.services.reader_role import reader_address
 from harness import settings_for
 from scenes import query
 
@@ -560,3 +563,25 @@ def test_a_long_name_of_a_database_gives_a_name_of_its_own() -> None:
     assert len(names) == 3
     assert all(len(name.encode()) <= 63 for name in names)
     assert second_wall.role_of("bankloom") == "bankloom_confined"
+
+
+def test_it_stands_around_a_restored_backup_too(
+    walled: Runtime, cluster: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Roles and grants are no part of a backup; the first start over another database makes them."""
+    file = tmp_path / "bank.backup"
+    back_up.to_file(walled.database.address, file, lambda _: None)
+    with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE elsewhere OWNER bankloom")
+        try:
+            url = cluster.url.replace("/bankloom?", "/elsewhere?")
+            with fill_database.now(Address.parse(url)) as connection:
+                Backup.read(file).load(connection, lambda *_: None)
+            settings = settings_for(NOWHERE, url, walled.settings.data_dir)
+            with closing(open_runtime(settings)) as restored:
+                assert restored.wall.role == "elsewhere_confined"
+                assert restored.wall.is_standing, restored.wall.problem
+                assert finds(restored, GRACE) == {GRACE}
+                assert reader_address(restored.database, settings.data_dir).url
+        finally:
+            admin.execute("DROP DATABASE elsewhere WITH (FORCE)")
