@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 import bankloom
 from bankloom.cli import app as bankloom_command
-from bankloom.core import errors, secret_managers
+from bankloom.core import confined, errors, secret_managers
 from bankloom.core.copy_errors import CopyError
 from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
@@ -209,7 +209,8 @@ def test_the_times_are_documented() -> None:
 
 def test_the_connections_are_documented() -> None:
     """Both pages say how many connections a process may open, as the pool has them."""
-    kept, more, all_of_them = POOL_SIZE, POOL_OVERFLOW, POOL_SIZE + POOL_OVERFLOW
+    kept, more = POOL_SIZE + confined.POOL_SIZE, POOL_OVERFLOW + confined.POOL_OVERFLOW
+    all_of_them = kept + more
     configuration, operating = (
         " ".join(page.read_text().split()) for page in (CONFIGURATION, OPERATING)
     )
