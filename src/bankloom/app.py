@@ -13,7 +13,9 @@ from fastapi_offline import FastAPIOffline
 from bankloom import migrations
 from bankloom.console import doors as console
 from bankloom.routes import (
+    audit,
     docs_page,
+    erasures,
     errors,
     hardening,
     health,
@@ -31,6 +33,7 @@ from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
 from bankloom.worker import WorkerThread
@@ -68,7 +71,7 @@ def create_app(
         if runtime.wall.problem is not None:
             log.warning(_ONE_WALL, runtime.wall.problem)
         try:
-            with CountsKeeper(runtime), SecretFollower(runtime):
+            with Announced(runtime, "serve"), CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -92,9 +95,11 @@ def create_app(
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(erasures.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)
+    app.include_router(audit.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -70,6 +70,7 @@ class LinkSession(Base):
 
     __tablename__ = "link_sessions"
     __table_args__ = (
+        Index("link_sessions_sealed_key_idx", text("split_part(link_token_sealed, '.', 2)")),
         CheckConstraint(
             "purpose IN ({})".format(", ".join(f"'{each}'" for each in LinkPurpose)), "purpose"
         ),
@@ -79,6 +80,7 @@ class LinkSession(Base):
             text("created_at DESC"),
             postgresql_where=text("link_token_sealed IS NOT NULL"),
         ),
+        Index("link_sessions_item_idx", "item_id", postgresql_where=text("item_id IS NOT NULL")),
     )
 
     id: Mapped[OurId]

@@ -66,6 +66,12 @@ class User(Base):
             )  # refused if anything is theirs
 
     @classmethod
+    def delete(cls, session: Session, user_id: uuid.UUID) -> int:
+        """Delete the user; return how many that were. Errors: `IntegrityError` if anything is theirs."""
+        gone = session.execute(delete(cls).where(cls.id == user_id).returning(cls.id))
+        return len(gone.all())
+
+    @classmethod
     def more_than_one(cls, session: Session) -> bool:
         """Say whether a second user exists; reads two rows at most."""
         some = select(cls.id).limit(2).subquery()
