@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 import bankloom
 from bankloom.cli import app as bankloom_command
-from bankloom.core import errors, secret_managers
+from bankloom.core import confined, errors, secret_managers
 from bankloom.core.copy_errors import CopyError
 from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
@@ -27,8 +27,9 @@ from bankloom.core.errors import BankloomError
 from bankloom.core.secrets import NAMES, SecretSources
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import health, items, link, metrics, plaid, runs, webhooks
+from bankloom.routes import audit, erasures, health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
+from bankloom.services.audit import Action
 from bankloom.services.counted import COUNTED
 from bankloom.services.gauges import GAUGES, Gauge
 
@@ -86,10 +87,10 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in {None, ""} if not isinstance(value, list) else False:
-        return "unset"
     if isinstance(value, list):
         value = ",".join(value)
+    if value in {None, ""}:
+        return "unset"
     return f"`{value}`".replace(str(Path.home()), "~")
 
 
@@ -143,6 +144,7 @@ ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
     errors.RunCancelledError,
+    errors.ItemRemovedError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -207,7 +209,8 @@ def test_the_times_are_documented() -> None:
 
 def test_the_connections_are_documented() -> None:
     """Both pages say how many connections a process may open, as the pool has them."""
-    kept, more, all_of_them = POOL_SIZE, POOL_OVERFLOW, POOL_SIZE + POOL_OVERFLOW
+    kept, more = POOL_SIZE + confined.POOL_SIZE, POOL_OVERFLOW + confined.POOL_OVERFLOW
+    all_of_them = kept + more
     configuration, operating = (
         " ".join(page.read_text().split()) for page in (CONFIGURATION, OPERATING)
     )
@@ -250,12 +253,27 @@ def test_no_metric_is_made_up() -> None:
     assert named <= known
 
 
+# The audit log
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_is_documented(action: Action) -> None:
+    """Operating's table says of an action what the code does."""
+    assert f"| `{action}` | {action.meaning} |" in OPERATING.read_text().splitlines()
+
+
+def test_no_action_is_made_up() -> None:
+    """The table of actions has no row more."""
+    rows = OPERATING.read_text().partition("| action | ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\S+)` \|", rows, re.MULTILINE)) == set(Action)
+
+
 # Endpoints, columns
 
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    modules = (plaid, items, link, runs, webhooks, health, metrics)
+    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics, audit)
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [
