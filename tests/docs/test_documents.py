@@ -26,8 +26,9 @@ from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import erasures, health, items, link, metrics, plaid, runs, webhooks
+from bankloom.routes import audit, erasures, health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
+from bankloom.services.audit import Action
 from bankloom.services.counted import COUNTED
 from bankloom.services.gauges import GAUGES, Gauge
 
@@ -85,10 +86,10 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in {None, ""} if not isinstance(value, list) else False:
-        return "unset"
     if isinstance(value, list):
         value = ",".join(value)
+    if value in {None, ""}:
+        return "unset"
     return f"`{value}`".replace(str(Path.home()), "~")
 
 
@@ -237,12 +238,27 @@ def test_no_metric_is_made_up() -> None:
     assert named <= known
 
 
+# The audit log
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_is_documented(action: Action) -> None:
+    """Operating's table says of an action what the code does."""
+    assert f"| `{action}` | {action.meaning} |" in OPERATING.read_text().splitlines()
+
+
+def test_no_action_is_made_up() -> None:
+    """The table of actions has no row more."""
+    rows = OPERATING.read_text().partition("| action | ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\S+)` \|", rows, re.MULTILINE)) == set(Action)
+
+
 # Endpoints, columns
 
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics)
+    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics, audit)
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [

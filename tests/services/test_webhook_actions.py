@@ -83,7 +83,7 @@ def replayed(parts: Runtime, row: Row[Any]) -> str:
     """Replay a delivery; return the outcome."""
     with parts.database.session() as session:
         delivery = session.get_one(WebhookDelivery, row.id)
-        return webhook_actions.replay(session, parts.plaid.world, delivery)
+        return webhook_actions.replay(parts, session, delivery)
 
 
 def test_what_no_run_has_answered_is_asked_again(

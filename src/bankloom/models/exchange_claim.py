@@ -63,6 +63,7 @@ class ExchangeClaim(Base):
 
     __tablename__ = "exchange_claims"
     __table_args__ = (
+        Index("exchange_claims_sealed_key_idx", text("split_part(public_token_sealed, '.', 2)")),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ClaimState)), "state"
         ),

@@ -38,14 +38,6 @@ class Standing(NamedTuple):
     removed: bool
 
 
-class SealedToken(NamedTuple):
-    """The sealed access token of an Item, and the keyed hash by which it is found."""
-
-    item_id: str
-    sealed: str
-    hash: str
-
-
 class ItemState(enum.StrEnum):
     """How an Item is, all told; docs/item_states.md draws it."""
 
@@ -76,6 +68,8 @@ class Item(Base):
 
     `check_at` is when the Item itself is due: then `/item/get` is asked, and the balances are read.
     Until `cooling_until` nothing of it is asked, because Plaid said that it was asked too much.
+    `token_asked_at` is when Plaid was asked for another access token; while its answer is not
+    stored, the present one may be void.
     `bank_updated_at` and `bank_failed_at` are when Plaid last reached the bank for transactions,
     and last failed to (spec `ItemStatus`).
 
@@ -84,6 +78,7 @@ class Item(Base):
 
     __tablename__ = "items"
     __table_args__ = (
+        Index("items_sealed_key_idx", text("split_part(access_token_sealed, '.', 2)")),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ItemState)), "state"
         ),
@@ -108,6 +103,7 @@ class Item(Base):
     access_token_sealed: Mapped[str] = mapped_column(nullable=True)  # null: see the class
     access_token_hash: Mapped[str] = mapped_column(nullable=True, unique=True)
     token_generation: Mapped[int] = mapped_column(server_default="1")
+    token_asked_at: Mapped[datetime | None]
     run_id: Mapped[uuid.UUID | None]
     webhook_url: Mapped[str | None]
     consent_expires_at: Mapped[datetime | None]
@@ -234,14 +230,6 @@ class Item(Base):
             .distinct()
         )
         return [World(*row) for row in rows]
-
-    @classmethod
-    def any_sealed(cls, session: Session) -> SealedToken | None:
-        """Return the sealed access token of some Item, to try the keys on."""
-        columns = (cls.item_id, cls.access_token_sealed, cls.access_token_hash)
-        query = select(*columns).where(cls.removed_at.is_(None))
-        row = session.execute(query.limit(1)).one_or_none()
-        return SealedToken(*row) if row else None
 
     @classmethod
     def lock(cls, session: Session, item_id: str) -> Item | None:

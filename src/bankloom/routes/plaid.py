@@ -79,8 +79,11 @@ def _exchange(
     asked = link_item.ExchangeRequest(
         body.public_token, body.product, user_name, body.link_token, body.allow_duplicate
     )
-    linked = link_item.exchange(runtime, asked)._asdict()
-    return linked if caller.may_see_tokens else linked | {"access_token": None}
+    linked = link_item.exchange(runtime, asked)
+    if not caller.may_see_tokens:
+        return linked._asdict() | {"access_token": None}
+    link_item.note_told(runtime, linked)
+    return linked._asdict()
 
 
 @router.get("/accounts", response_model=list[shapes.AccountAnswer], responses=shapes.errors(404))
@@ -156,6 +159,4 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     token_hash = runtime.keyring.hash(body.access_token) if body.access_token else None
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
-        return request_run.request(
-            session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
-        )
+        return request_run.by_person(runtime, session, item, allow_removals=body.allow_removals)

@@ -11,6 +11,7 @@ from bankloom.core import clock
 from bankloom.core.access_errors import ScopeRequiredError, UnauthorizedError
 from bankloom.core.errors import NotFoundError, UserRequiredError
 from bankloom.models import Account, ApiKey, Item, Scope, User
+from bankloom.services import audit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -144,4 +145,10 @@ def first_key(runtime: Runtime) -> str | None:
     if runtime.settings.api_key:
         return None
     with runtime.database.session() as session:
-        return ApiKey.create_first(session, "first service key")
+        made = ApiKey.create_first(session, "first service key")
+        if made is None:
+            return None
+        key, row = made
+        created = audit.Action.KEY_CREATED
+        audit.note(runtime, session, created, key=row.prefix, scopes=row.scopes)
+        return key

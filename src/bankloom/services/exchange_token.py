@@ -19,7 +19,7 @@ from bankloom.core.errors import (
     UnknownPublicTokenError,
 )
 from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
-from bankloom.services import request_run
+from bankloom.services import audit, request_run
 from bankloom.services.find_linker import find_duplicate
 from bankloom.services.plaid_errors import may_have_been_done
 from bankloom.services.store_item import (
@@ -32,6 +32,7 @@ from bankloom.services.store_item import (
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -182,7 +183,8 @@ class Exchange:
 
     def _store(self, session: Session, told: TokenExchanged) -> None:
         """Store the Item with its sealed token, its first tags, and the request for its first run."""
-        put_item(self.runtime, session, self._user_id(session), told)
+        user_id = self._user_id(session)
+        put_item(self.runtime, session, user_id, told)
         if self.linker.result:
             put_what_link_told(session, told.item_id, self.linker.result)
         at, link_id = clock.now(), self.linker.session_id
@@ -190,9 +192,25 @@ class Exchange:
         first = ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
         if link_id:
             LinkSession.note_exchange(session, link_id, told.item_id, at)
-        for product in products_of(session, [first or self.product, self.product], link_id):
+        products = products_of(session, [first or self.product, self.product], link_id)
+        for product in products:
             add_tag(session, told.item_id, product, link_id)
         request_run.request(session, told.item_id, "exchange")
+        self._note(session, told.item_id, user_id, products)
+
+    def _note(
+        self, session: Session, item_id: str, user_id: uuid.UUID, products: Sequence[str]
+    ) -> None:
+        audit.note(
+            self.runtime,
+            session,
+            audit.Action.ITEM_LINKED,
+            item_id=item_id,
+            user_id=user_id,
+            products=products,
+            link_session_id=self.linker.session_id,
+            though_duplicate=self.on_duplicate is OnDuplicate.LINK,
+        )
 
     def _compensate(self, attempt: int, told: TokenExchanged, error: Exception) -> None:
         """Undo at Plaid what could not be stored, once another connection proves that it was not.
@@ -235,7 +253,16 @@ def answer_from(
     item = Item.find(session, claim.item_id or "")
     if item is None or not claim.answers(clock.now()):
         return None
-    add_tag(session, item.item_id, product, claim.link_session_id)
+    if add_tag(session, item.item_id, product, claim.link_session_id):
+        audit.note(
+            runtime,
+            session,
+            audit.Action.ITEM_LINKED,
+            item_id=item.item_id,
+            user_id=item.user_id,
+            products=[product],
+            link_session_id=claim.link_session_id,
+        )
     access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
     return Linked(access_token, item.item_id, product)
 

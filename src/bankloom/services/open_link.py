@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, InvalidProductsError
-from bankloom.models import LinkSession, User
+from bankloom.models import LinkPurpose, LinkSession, User
+from bankloom.services import audit
 from bankloom.services.plaid_client import DAYS_REQUESTED
 
 if TYPE_CHECKING:
@@ -109,4 +110,14 @@ def record(
     if link.is_finished_by_us:
         link.poll_at = at + FIRST_LOOK
     session.add(link)
+    audit.note(
+        runtime,
+        session,
+        audit.Action.LINK_TOKEN_CREATED,
+        item_id=link.item_id,
+        user_id=user_id,
+        purpose=link.purpose or LinkPurpose.LINK,
+        products=link.products,
+        link_session_id=link.id,
+    )
     return OpenedLink(token, created.expiration, created.hosted_link_url, link.id)

@@ -64,6 +64,7 @@ _BY_CODE = {
     "ITEM_NOT_FOUND": Remedy.RELINK,
     "ITEM_CONCURRENTLY_DELETED": Remedy.RELINK,
     "USER_PERMISSION_REVOKED": Remedy.RELINK,
+    "ACCESS_TOKEN_LOST": Remedy.RELINK,
     "INVALID_ACCOUNT_ID": Remedy.REREAD_ACCOUNTS,
     "ADDITIONAL_CONSENT_REQUIRED": Remedy.CONSENT_NEEDED,
     "PRODUCTS_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
@@ -76,6 +77,12 @@ _BY_CODE = {
     "MFA_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
 }
 
+
+TOKEN_VOID = "INVALID_ACCESS_TOKEN"  # noqa: S105 - the code of an error
+"""Plaid's code for an access token that it does not know, or no longer."""
+
+TOKEN_LOST = "ACCESS_TOKEN_LOST"  # noqa: S105 - the code of an error
+"""Our own: Plaid gave another access token, and it was lost on its way to us (decision 17)."""
 
 FOR_THE_PERSON = frozenset({Remedy.RELINK, Remedy.CONSENT_NEEDED})
 """What only the person can mend, at Link."""
@@ -91,6 +98,7 @@ GONE = frozenset(
         "ITEM_CONCURRENTLY_DELETED",
         "USER_PERMISSION_REVOKED",
         "INVALID_UPDATED_USERNAME",
+        TOKEN_LOST,
     }
 )
 """Errors of an Item that no update mode repairs: the person links the bank anew."""

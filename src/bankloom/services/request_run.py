@@ -8,14 +8,40 @@ from sqlalchemy import text
 
 from bankloom.core import clock
 from bankloom.core.errors import NotFoundError
+from bankloom.services import audit
 
 if TYPE_CHECKING:
     import uuid
 
     from sqlalchemy.orm import Session
 
+    from bankloom.models import Item
+    from bankloom.services.runtime import Runtime
+
 PERSON = "person"
 """The trigger of a run that somebody asked for; it does not use up the waits of the automatic ones."""
+
+
+def by_person(
+    runtime: Runtime,
+    session: Session,
+    item: Item,
+    trigger: str = PERSON,
+    *,
+    allow_removals: bool = False,
+) -> uuid.UUID:
+    """Ask as `request` does, for the runtime's actor, and note it; return the run."""
+    run_id = request(session, item.item_id, trigger, allow_removals=allow_removals)
+    audit.note(
+        runtime,
+        session,
+        audit.Action.SYNC_ASKED,
+        item_id=item.item_id,
+        user_id=item.user_id,
+        run_id=run_id,
+        allow_removals=allow_removals,
+    )
+    return run_id
 
 
 def request(
