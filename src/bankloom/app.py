@@ -47,6 +47,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ONE_WALL = (
+    "Requests of a user's key are confined by their queries alone, not by the database too (%s). "
+    "docs/operating.md says what an administrator runs to build the second wall."
+)
+
 
 def open_runtime(settings: Settings) -> Runtime:
     """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
@@ -63,6 +68,8 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
+        if runtime.wall.problem is not None:
+            log.warning(_ONE_WALL, runtime.wall.problem)
         try:
             with Announced(runtime, "serve"), CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:

@@ -14,6 +14,7 @@ from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
 from bankloom.models.link_session import LinkPurpose, LinkSession, LinkState
+from bankloom.models.pass_key import PassKey
 from bankloom.models.plaid_budget import PlaidBudget
 from bankloom.models.process import Process
 from bankloom.models.sealed import SEALED, SealedColumn, SealedValue
@@ -46,6 +47,7 @@ __all__ = [
     "LinkPurpose",
     "LinkSession",
     "LinkState",
+    "PassKey",
     "PlaidBudget",
     "Process",
     "ProductState",

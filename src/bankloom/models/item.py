@@ -176,6 +176,11 @@ class Item(Base):
         return session.scalars(revoked.order_by(cls.state_since).limit(limit)).all()
 
     @classmethod
+    def is_held(cls, session: Session, item_id: str) -> bool:
+        """Say whether we hold the Item, even if this session is confined to another user than its own."""
+        return bool(session.execute(_IS_HELD, {"item_id": item_id}).scalar_one())
+
+    @classmethod
     def standing(cls, session: Session, item_id: str) -> Standing | None:
         """Return how an Item stands, removed or not; None where we have never held it."""
         row = session.execute(_STANDING, {"item_id": item_id}).one_or_none()
@@ -266,6 +271,8 @@ class Item(Base):
             .with_for_update(key_share=True)
         ).scalar_one_or_none()
 
+
+_IS_HELD = text("SELECT bankloom.holds_item(:item_id)")
 
 # Built once: a webhook's answer waits for it.
 _STANDING = select(Item.environment, Item.base_url, Item.client_id, Item.removed_at).where(

@@ -116,7 +116,7 @@ class Exchange:
         """Give the claim back: nothing was spent, and nothing is left of this call."""
         with self.runtime.database.session() as session:
             user_id = ExchangeClaim.release(session, self.token_hash, attempt)
-        if user_id is not None:
+        if user_id is not None and self.runtime.user_id is None:  # whom a key reaches has that key
             with self.runtime.database.session() as session:
                 User.forget_if_unused(session, user_id)
 
@@ -223,7 +223,7 @@ class Exchange:
         try:
             with self.runtime.database.session() as session:
                 state = ExchangeClaim.lock(session, self.token_hash)
-                is_new = Item.find(session, told.item_id) is None
+                is_new = not Item.is_held(session, told.item_id)
                 until = lease_until(self.runtime, clock.now())
                 is_ours = is_new and ExchangeClaim.renew(session, self.token_hash, attempt, until)
         except SQLAlchemyError:
