@@ -14,7 +14,9 @@ from bankloom import migrations
 from bankloom.console import doors as console
 from bankloom.routes import (
     audit,
+    docs_page,
     errors,
+    hardening,
     health,
     items,
     keys,
@@ -50,7 +52,9 @@ def open_runtime(settings: Settings) -> Runtime:
     return Runtime.open(settings, migrations.upgraded)
 
 
-def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
+def create_app(
+    runtime: Runtime, *, with_worker: bool = True, listens_on: str | None = None
+) -> FastAPI:
     """Build the ASGI app over opened parts; its lifespan runs the worker and closes the parts."""
 
     @asynccontextmanager
@@ -73,6 +77,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         title="Bankloom",
         version=version("bankloom"),
         description="Keeps your own database in step with your banks, through Plaid.",
+        docs_url=None,  # ours is `docs_page`, over the same packaged files
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -88,8 +93,10 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(docs_page.router)
     console.install(app)
     errors.install(app)
+    hardening.install(app, runtime.settings, listens_on)
     request_id.install(app)
     return app
 

@@ -86,10 +86,10 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in {None, ""} if not isinstance(value, list) else False:
-        return "unset"
     if isinstance(value, list):
         value = ",".join(value)
+    if value in {None, ""}:
+        return "unset"
     return f"`{value}`".replace(str(Path.home()), "~")
 
 

@@ -178,7 +178,7 @@ def test_a_declared_size_is_enough(api: Api) -> None:
     address = urlsplit(api.url)
     with socket.create_connection((address.hostname or "", address.port or 0), 10) as connection:
         connection.sendall(
-            b"POST /plaid/sync HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /plaid/sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Authorization: Bearer "
             + API_KEY.encode()
             + b"\r\nContent-Length: 99999999999\r\n\r\n"

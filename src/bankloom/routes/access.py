@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.errors import InvalidRequestError
 from bankloom.models import Scope
+from bankloom.routes.hardening.rates import admitted
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
@@ -56,6 +57,7 @@ class Call(NamedTuple):
 
 def call_of(
     scopes: SecurityScopes,
+    request: Request,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Call:
@@ -65,7 +67,8 @@ def call_of(
     """
     if credentials is None:
         raise UnauthorizedError
-    caller = authenticate(runtime, credentials.credentials)
+    key = credentials.credentials
+    caller = admitted(request, key, lambda: authenticate(runtime, key))
     caller.require(scopes.scopes)
     return Call.of(runtime, caller)
 
