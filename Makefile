@@ -22,7 +22,7 @@ demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced 
 test: setup $(NODE)/node_modules ## every test
 	@$(BIN)/pytest -n $(TESTS_AT_ONCE) $(ARGS)
 
-crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank
+crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank; and 50 rotations of keys
 	@$(BIN)/pytest tests/crash -n 0 -s --kills 200 $(ARGS)
 
 years: setup ## two simulated years of 1,000 Items with every fault, twice: the same ledgers

@@ -15,6 +15,7 @@ from bankloom.console import doors as console
 from bankloom.routes import (
     audit,
     docs_page,
+    erasures,
     errors,
     hardening,
     health,
@@ -32,6 +33,7 @@ from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
 from bankloom.worker import WorkerThread
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
     from bankloom.core.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_ONE_WALL = (
+    "Requests of a user's key are confined by their queries alone, not by the database too (%s). "
+    "docs/operating.md says what an administrator runs to build the second wall."
+)
 
 
 def open_runtime(settings: Settings) -> Runtime:
@@ -61,8 +68,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
+        if runtime.wall.problem is not None:
+            log.warning(_ONE_WALL, runtime.wall.problem)
         try:
-            with CountsKeeper(runtime), SecretFollower(runtime):
+            with Announced(runtime, "serve"), CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -86,6 +95,7 @@ def create_app(
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(erasures.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from bankloom import migrations
 from bankloom.core.errors import ConfigurationError
 from bankloom.services import audit
-from bankloom.services.runtime import KEYRING_FILE, open_keyring
+from bankloom.services.keyrings.open_keyring import file_of, open_keyring
 
 if TYPE_CHECKING:
     from bankloom.core.db import Database
@@ -45,5 +45,6 @@ def note(settings: Settings, database: Database, action: audit.Action, **facts: 
 
 def _require_keyring(settings: Settings) -> None:
     """Refuse where the keyring would have to be made: that is for who seals something."""
-    if not settings.encryption_keys and not (settings.data_dir / KEYRING_FILE).exists():
+    file = file_of(settings)
+    if file and not file.path.exists():
         raise ConfigurationError("The keyring, which proves its entries, is not here.")

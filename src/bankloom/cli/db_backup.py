@@ -16,14 +16,15 @@ from bankloom.cli import acting, signals
 from bankloom.cli.progress import shown, size
 from bankloom.core import logs
 from bankloom.core.db import Database
+from bankloom.core.keyring import INDEX_KEY_NAME
 from bankloom.core.settings import Settings
 from bankloom.services import audit
 from bankloom.services.copies import back_up, copy_session, fill_database
 from bankloom.services.copies.restore_backup import Backup
-from bankloom.services.runtime import KEYRING_FILE
+from bankloom.services.keyrings.open_keyring import VARIABLE, file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from bankloom.services.copies.back_up import Contents
 
@@ -53,7 +54,7 @@ def backup(file: To) -> None:
             contents = back_up.to_file(database.address, file, _spoken(tell))
     where = "to standard output" if file == Path("-") else f"{file} ({size(file.stat().st_size)})"
     typer.echo(f"Wrote {where}: {_described(contents)}.", err=True)
-    typer.echo(_about_the_keyring(settings), err=True)
+    typer.echo(_about_the_keyring(settings, contents.key_names), err=True)
 
 
 def restore(file: From) -> None:
@@ -80,6 +81,7 @@ def restore(file: From) -> None:
             taken_from_revision=contents.revision,
         )
     typer.echo(f"Restored {_rows(contents)} (schema {contents.revision}).")
+    typer.echo(f"The keyring was not in it, and is as it was here{_needed(read.key_names)}.")
     typer.echo(
         "Start `bankloom serve`: it goes on where the backup was taken. The original must not run "
         "beside it: both would sync the same banks."
@@ -117,13 +119,16 @@ def _rows(contents: Contents) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in contents.rows.items())
 
 
-def _about_the_keyring(settings: Settings) -> str:
-    where = (
-        "the setting BANKLOOM_ENCRYPTION_KEYS"
-        if settings.encryption_keys
-        else settings.data_dir / KEYRING_FILE
-    )
+def _about_the_keyring(settings: Settings, key_names: Sequence[str]) -> str:
+    file = file_of(settings)
+    where = file.path if file else f"the setting {VARIABLE}"
     return (
-        f"The keyring is not in it. It is {where}. Keep a copy of that too, and apart: without it "
-        "every bank must be linked anew, and both together open every linked bank."
+        f"The keyring is not in it. It is {where}{_needed(key_names)}. Keep a copy of that too, and "
+        "apart: without it every bank must be linked anew, and both together open every linked bank."
     )
+
+
+def _needed(key_names: Sequence[str]) -> str:
+    """Say which keys open what is sealed, where anything is."""
+    listed = ", ".join(f"'{name}'" for name in [*key_names, INDEX_KEY_NAME])
+    return f"; of its keys this needs {listed}" if key_names else ""

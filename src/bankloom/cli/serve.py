@@ -21,6 +21,7 @@ from bankloom.core.settings import Settings
 from bankloom.services import console_access
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.worker import WorkerThread
 
 LAST_SECONDS = 1
@@ -91,7 +92,12 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), SecretFollower(runtime), WorkerThread(runtime) as thread:
+        with (
+            Announced(runtime, "worker"),
+            CountsKeeper(runtime),
+            SecretFollower(runtime),
+            WorkerThread(runtime) as thread,
+        ):
             asked_to_stop.wait()
     finally:
         runtime.close()

@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How long ended runs, ended Link sessions and handled webhook deliveries are kept.",
     )
+    on_revoked: Literal["keep", "delete"] = Field(
+        "keep", description="What becomes of data whose sharing a person has ended at their bank."
+    )
+    revoked_grace_days: int = Field(
+        7, ge=0, description="How long such data is kept before it is deleted, if it is."
+    )
     rebuild_removal_share_max: float = Field(
         0.2,
         ge=0,

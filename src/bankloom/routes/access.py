@@ -44,14 +44,19 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
 class Call(NamedTuple):
-    """A call that may be made: the parts it works with, and who makes it."""
+    """A call that may be made: the parts it works with, and who makes it.
+
+    For a user's key the parts are confined to that user; no route needs to know.
+    """
 
     runtime: Runtime
     caller: Caller
 
     @classmethod
     def of(cls, runtime: Runtime, caller: Caller) -> Self:
-        """Return a caller's call: the parts act in their name."""
+        """Return a caller's call: the parts act in their name, and for a user's key on that user only."""
+        if caller.user_id is not None:
+            return cls(runtime.confined_to(caller.user_id, caller.name), caller)
         return cls(runtime.acting_for(caller.name), caller)
 
 

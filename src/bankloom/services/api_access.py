@@ -71,7 +71,7 @@ class Caller:
         """
         user_id = self._whom(session, asked)
         if item_id is not None:
-            self.item(session, item_id, None)
+            self.item_kept(session, item_id)
         if account_ids and not Account.are_all_of(session, account_ids, self.user_id):
             raise NotFoundError("There is no account of that account_id here.")
         return user_id
@@ -110,6 +110,13 @@ class Caller:
         )
         if found is None or self.user_id not in {None, found.user_id}:
             raise NotFoundError("There is no Item of that id or access token here.")
+        return found
+
+    def item_kept(self, session: Session, item_id: str) -> Item:
+        """Return such an Item, a removed one whose history was kept too. Errors: `NotFoundError`."""
+        found = Item.find_kept(session, item_id)
+        if found is None or self.user_id not in {None, found.user_id}:
+            raise NotFoundError("There is no Item of that id here.")
         return found
 
 

@@ -71,8 +71,9 @@ def create_link_token(
     try:
         created = runtime.plaid.link_token_create(str(user_id), wanted, hosted=hosted)
     except BankloomError:
-        with runtime.database.session() as session:
-            User.forget_if_unused(session, user_id)
+        if runtime.user_id is None:  # whom a key reaches has that key
+            with runtime.database.session() as session:
+                User.forget_if_unused(session, user_id)
         raise
     with runtime.database.session() as session:
         # Again: while Plaid was asked, a refused exchange may have forgotten the user.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from bankloom.core import clock
+from bankloom.core.errors import NotFoundError
 from bankloom.services import audit
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def request(
     The wishes are those of `SyncRun.queue`. Only a person's request tries a product without consent
     again: that may add it to the Item. It is `ItemProduct.make_due`, `SyncRun.queue` and
     `jobs.later`, as a function of the database: a webhook is answered after it, and each statement
-    waits for its turn beside the worker's threads.
+    waits for its turn beside the worker's threads. Errors: `NotFoundError` where the Item was removed
+    in this moment.
     """
     session.flush()
     asked = {
@@ -67,7 +69,9 @@ def request(
         "allow_removals": allow_removals,
         "asks_item": asks_item,
     }
-    run_id: uuid.UUID = session.execute(_REQUEST, asked).scalar_one()
+    run_id: uuid.UUID | None = session.execute(_REQUEST, asked).scalar_one()
+    if run_id is None:
+        raise NotFoundError("The Item was removed in this moment.")
     return run_id
 
 

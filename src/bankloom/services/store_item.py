@@ -26,6 +26,8 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
     sealed = runtime.keyring.seal(told.access_token, told.item_id)
     token_hash = runtime.keyring.hash(told.access_token)
     item = Item.lock(session, told.item_id)
+    if item is None and Item.is_held(session, told.item_id):
+        raise UnknownPublicTokenError  # of another user than this session is confined to
     if item is None:
         session.add(
             Item(
@@ -45,6 +47,7 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
         ItemProduct.lock(session, told.item_id)
         item.access_token_sealed, item.access_token_hash = sealed, token_hash
         item.token_generation += 1
+        item.token_asked_at = None
         # What the old token failed for is no word about this one.
         ItemProduct.start_over(session, told.item_id, [ProductState.NEEDS_YOU])
 

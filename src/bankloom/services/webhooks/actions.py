@@ -40,6 +40,7 @@ RUN_REQUESTED = "a run was requested"
 WAITS_FOR_ANSWER = "waits for a run to ask /item/get"
 WAITS_FOR_EXCHANGE = "waits for its public tokens to be exchanged"
 WAITS_FOR_ITEM = "waits for its Item, which is not held"
+ERASED = "nothing of it was stored: its Item was erased"
 NOT_OURS = "stored only: the Item was removed, or is of another world"
 OTHER_ENVIRONMENT = "stored only: of another Plaid environment"
 
