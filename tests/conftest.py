@@ -36,6 +36,13 @@ hypothesis.settings.register_profile("bankloom", deadline=None)
 hypothesis.settings.load_profile("bankloom")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of tests/flows; pytest asks for options here only."""
+    parser.addoption(
+        "--both-servers", action="store_true", help="run every flow on either PostgreSQL"
+    )
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[EmbeddedPostgres]:
     """One server for the whole run, with a migrated database that each test copies."""

@@ -32,6 +32,25 @@ def test_keys_are_wanted_in_headers_or_body(api: Any) -> None:
     assert empty["error_code"] == "INVALID_API_KEYS"
 
 
+def test_a_secret_is_rotated_as_in_the_dashboard(api: Any, bank: Any) -> None:
+    """Any secret will do until some are named; both are good until the old one is deleted."""
+    ask = {"count": 1, "offset": 0, "country_codes": ["US"], "client_id": "me"}
+    api.headers = {}
+    for named, good in (
+        (None, ["old", "new"]),
+        (["old"], ["old"]),
+        (["old", "new"], ["old", "new"]),
+        (["new"], ["new"]),
+        ([], []),
+    ):
+        Control(bank.url, "me").settings(secrets=named)
+        for secret in ("old", "new"):
+            answer = api.post("/institutions/get", **ask, secret=secret)
+            refused = (400, "INVALID_INPUT", "INVALID_API_KEYS")
+            assert answer.status == 200 if secret in good else answer.error == refused
+    Control(bank.url, "me").settings(secrets=None)
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"text"'])
 def test_a_body_that_is_no_object(api: Any, body: bytes) -> None:
     refused = api.send("/item/get", body)

@@ -11,6 +11,7 @@ from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
 from bankloom import migrations
+from bankloom.console import doors as console
 from bankloom.routes import (
     errors,
     health,
@@ -26,6 +27,7 @@ from bankloom.routes import (
 from bankloom.routes.access import only_declared_query
 from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
@@ -55,7 +57,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
         try:
-            with CountsKeeper(runtime):
+            with CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -84,6 +86,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    console.install(app)
     errors.install(app)
     request_id.install(app)
     return app

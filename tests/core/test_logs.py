@@ -84,7 +84,8 @@ def fail() -> None:
 class Stream:
     """A logger apart from the tree, and the lines that it wrote."""
 
-    def __init__(self, formatter: logging.Formatter) -> None:
+    def __init__(self, formatter: TextFormatter) -> None:
+        self.formatter = formatter
         self._written = io.StringIO()
         handler = logging.StreamHandler(self._written)
         handler.setFormatter(formatter)
@@ -142,6 +143,13 @@ def test_secrets_of_the_settings_are_redacted(stream: Stream) -> None:
     stream.log.info("in any case, %s", {"key": "xs3cr3t-of-the-settingsx"})
     assert "in any case" in stream.text
     assert "s3cr3t" not in stream.text
+
+
+def test_a_secret_can_be_added(stream: Stream) -> None:
+    """One that came later is blacked out as well, and so is the one before it."""
+    stream.formatter.hide(["another-s3cr3t", "any"])
+    stream.log.info("in any case, another-s3cr3t and s3cr3t-of-the-settings")
+    assert "in any case, *** and ***" in stream.text
 
 
 def test_extra_fields_and_ids_betray_nothing(stream: Stream) -> None:

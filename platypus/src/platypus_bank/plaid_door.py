@@ -152,7 +152,7 @@ class Visit(NamedTuple):
         _check_content_type(self.request)
         fields = read_object(self.body)
         if call.path not in _WITHOUT_KEYS:
-            _authenticate(self.request, fields)
+            _authenticate(self.request, fields, world.charter.settings.secrets)
         if kind is None or handler is None:
             _log.warning("not emulated: %s", call.path)
             raise elsewhere.refusal(call.path)
@@ -184,10 +184,14 @@ def _check_content_type(request: Request) -> None:
         raise InvalidBody
 
 
-def _authenticate(request: Request, fields: dict[str, Any]) -> None:
-    # Any non-empty pair will do. The secret is dropped here: never stored, never logged.
-    if not all(_credential(request, fields, name) for name in ("client_id", "secret")):
+def _authenticate(request: Request, fields: dict[str, Any], secrets: list[str] | None) -> None:
+    # Any non-empty pair will do, unless the world names its secrets. What was sent is dropped here:
+    # never stored, never logged.
+    client_id, secret = (_credential(request, fields, name) for name in ("client_id", "secret"))
+    if not (client_id and secret):
         raise IncompatibleApiVersion if "public_key" in fields else InvalidApiKeys
+    if secrets is not None and secret not in secrets:
+        raise InvalidApiKeys
     fields.pop("client_id", None)
     fields.pop("secret", None)
 

@@ -223,6 +223,7 @@ class Settings(Struct, kw_only=True, forbid_unknown_fields=True):
     webhook_timeout_seconds: Seconds = 10.0
     give_up_on_rejecting_receivers: bool = True
     rate_limits: dict[str, RateLimit] | Preset | None = None
+    secrets: list[str] | None = None
 
 
 class Charter(Document, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bankloom.cli import db, demo, items, jobs, keys, serve, webhooks
+from bankloom.cli import db, demo, doctor, items, jobs, keys, serve, signin, webhooks
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -37,6 +37,8 @@ def _options(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(serve.worker)
+app.command()(signin.signin)
+app.command()(doctor.doctor)
 app.add_typer(items.app, name="items")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from bankloom.cli import signals
 from bankloom.core.errors import BankloomError
+from bankloom.core.secrets import CREDENTIALS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +110,7 @@ def _interrupt_if(noted: list[int]) -> None:
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without a real installation's settings: the demo must not touch it."""
-    foreign = ("PLAID_", "BANKLOOM_", "PLATYPUS_")
+    foreign = ("PLAID_", "BANKLOOM_", "PLATYPUS_", CREDENTIALS_VARIABLE)
     return {name: value for name, value in environment.items() if not name.startswith(foreign)}
 
 

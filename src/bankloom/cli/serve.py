@@ -14,8 +14,11 @@ import typer
 import uvicorn
 
 from bankloom.app import create_app, open_runtime, start
+from bankloom.cli.signin import sign_in_link
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.services import console_access
+from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.worker import WorkerThread
 
@@ -52,9 +55,13 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = 
     logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     listener = _listen(host, port)
     runtime, new_key = start(settings)
-    typer.echo(f"Bankloom is listening on http://{host}:{listener.getsockname()[1]}")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    typer.echo(f"Bankloom is listening on {url}")
     if new_key:
         typer.echo(f"Your service key, shown only this once: {new_key}")
+    here = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    link = sign_in_link(settings.public_url or here, console_access.new_code(runtime))
+    typer.echo(f"Sign in to the console, once and within 15 minutes: {link}")
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(runtime, with_worker=not no_worker)
     config = uvicorn.Config(
@@ -95,7 +102,7 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), WorkerThread(runtime) as thread:
+        with CountsKeeper(runtime), SecretFollower(runtime), WorkerThread(runtime) as thread:
             asked_to_stop.wait()
     finally:
         runtime.close()

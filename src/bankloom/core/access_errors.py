@@ -27,3 +27,17 @@ class ScopeRequiredError(BankloomError):
             "the keys and their scopes, and `bankloom keys create` makes another.",
             scope=scope,
         )
+
+
+class SignInNeededError(BankloomError):
+    """Sign in first: the session is over, or there was none."""
+
+    code = "sign_in_needed"
+    status = 401
+
+
+class FormOutdatedError(BankloomError):
+    """The form is out of date, or was not sent from the console. Open its page again, and repeat it."""
+
+    code = "form_outdated"
+    status = 403

@@ -102,6 +102,13 @@ class Keyring:
         """Return the keyed hash (HMAC-SHA-256, hex) that finds a sealed secret again."""
         return hmac.new(self._index_key, secret.encode(), hashlib.sha256).hexdigest()
 
+    def derive(self, purpose: str) -> bytes:
+        """Return a key of 256 bits for another purpose; every process with this keyring has it.
+
+        It comes from the index key, so it stays the same when the data keys are rotated.
+        """
+        return hmac.new(self._index_key, b"bankloom " + purpose.encode(), hashlib.sha256).digest()
+
 
 def _fresh_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()

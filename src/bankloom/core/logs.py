@@ -37,6 +37,9 @@ _SECRET_CHARS_MIN = 8
 """A configured secret shorter than this (`PLAID_SECRET=any`) would black out ordinary words."""
 
 _NOISY = ("plaid", "urllib3", "procrastinate", "alembic", "sqlalchemy.engine", "uvicorn.access")
+_TALKATIVE = ("pydantic_settings", "botocore", "boto3", "google", "azure", "msal", "hvac", "grpc")
+"""Who reads secrets for us, and at `debug` would log the answers as they came."""
+
 _INDENT = "\n    "
 
 _ids: ContextVar[Mapping[str, str]] = ContextVar("ids", default=MappingProxyType({}))
@@ -77,7 +80,13 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = [secret for secret in secrets if len(secret) >= _SECRET_CHARS_MIN]
+        self._secrets: list[str] = []
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Black these texts out too, from here on and in every thread."""
+        new = {secret for secret in secrets if len(secret) >= _SECRET_CHARS_MIN}
+        self._secrets = [*self._secrets, *(new - set(self._secrets))]
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line."""
@@ -152,7 +161,7 @@ def configure(level: str, form: LogFormat = "text", secrets: Iterable[str] = ())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _NOISY:
+    for name in (*_NOISY, *_TALKATIVE):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
@@ -161,6 +170,14 @@ def configure(level: str, form: LogFormat = "text", secrets: Iterable[str] = ())
     logging.raiseExceptions = False
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Black out these texts too, wherever they stand in what this process logs from here on."""
+    texts = list(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, TextFormatter):
+            handler.formatter.hide(texts)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bankloom.core import environment, secrets
+from bankloom.core.environment import COMMON
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.logs import LogFormat
+from bankloom.core.secrets import Secrets
 
 PLAID_HOSTS = {
     "sandbox": "https://sandbox.plaid.com",
     "production": "https://production.plaid.com",
 }
-
-_COMMON = SettingsConfigDict(
-    env_file=".env",
-    env_ignore_empty=True,  # `NAME=` in a compose file means that nothing was set
-    extra="ignore",
-    hide_input_in_errors=True,  # the input may be a secret
-)
 
 
 def _default_data_dir() -> Path:
@@ -31,7 +27,7 @@ def _default_data_dir() -> Path:
 class PlaidSettings(BaseSettings):
     """How we speak to Plaid. Environment variables start with `PLAID_`."""
 
-    model_config = SettingsConfigDict(env_prefix="PLAID_", **_COMMON)
+    model_config = SettingsConfigDict(env_prefix="PLAID_", **COMMON)
 
     client_id: str = Field("", description="Your Plaid client id, from the Dashboard.")
     secret: SecretStr = Field(SecretStr(""), description="The secret of that environment.")
@@ -94,8 +90,9 @@ class PlaidSettings(BaseSettings):
 class Settings(BaseSettings):
     """How the service runs. Environment variables start with `BANKLOOM_`."""
 
-    model_config = SettingsConfigDict(env_prefix="BANKLOOM_", **_COMMON)
+    model_config = SettingsConfigDict(env_prefix="BANKLOOM_", **COMMON)
 
+    _secrets: Secrets | None = PrivateAttr(None)
     plaid: PlaidSettings = Field(default_factory=PlaidSettings, exclude=True)
     database_url: SecretStr | None = Field(
         None, description="A PostgreSQL (15 or newer) of your own; unset: the embedded one."
@@ -155,12 +152,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Read the environment and `.env`. Errors: `ConfigurationError`, naming each bad variable."""
-        try:
-            return cls()
-        except ValidationError as error:
-            prefix = "PLAID_" if error.title == PlaidSettings.__name__ else "BANKLOOM_"
-            raise ConfigurationError(_complaint(prefix, error)) from None
+        """Read the environment and `.env`, and the secrets from wherever they are.
+
+        Errors: `ConfigurationError`, naming each bad variable, or the source that failed.
+        """
+        found = secrets.read()
+        plaid = environment.read(PlaidSettings, found.under("PLAID_"))
+        settings = environment.read(cls, {**found.under("BANKLOOM_"), "plaid": plaid})
+        settings._secrets = found  # noqa: SLF001 - its own
+        return settings
 
     @field_validator("public_url")
     @classmethod
@@ -173,13 +173,17 @@ class Settings(BaseSettings):
         return f"{self.public_url}/plaid/webhook" if self.public_url else None
 
     @property
+    def secrets_found(self) -> Secrets | None:
+        """What the sources of secrets had; None where these settings were not read from any."""
+        return self._secrets
+
+    def sources(self) -> dict[str, str]:
+        """Return where each secret that is set came from, by variable; never its value."""
+        return dict(self._secrets.origins) if self._secrets else {}
+
+    @property
     def secret_texts(self) -> list[str]:
         """What no log may show though nothing in its shape tells that it is secret."""
-        secrets = (self.plaid.secret, self.api_key)
-        return [secret.get_secret_value() for secret in secrets if secret]
-
-
-def _complaint(prefix: str, error: ValidationError) -> str:
-    """Say which variables are wrong and why, without their values."""
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
-    return " ".join(f"{prefix}{str(each['loc'][0]).upper()}: {each['msg']}." for each in wrong)
+        login = self._secrets and self._secrets.sources.vault_secret_id
+        hidden = (self.plaid.secret, self.api_key, login)
+        return [secret.get_secret_value() for secret in hidden if secret]

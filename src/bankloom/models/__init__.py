@@ -5,6 +5,7 @@ from bankloom.models.api_key import ApiKey, Scope
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
+from bankloom.models.console_session import ConsoleSession, SignInCode
 from bankloom.models.counter import Counter
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "Chore",
     "ClaimState",
+    "ConsoleSession",
     "Counter",
     "ExchangeClaim",
     "Institution",
@@ -41,6 +43,7 @@ __all__ = [
     "RunStatus",
     "Scope",
     "SelfTestKey",
+    "SignInCode",
     "StagedTransaction",
     "SyncRun",
     "Transaction",

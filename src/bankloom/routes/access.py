@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, get_origin
+from typing import Annotated, NamedTuple, Self, get_origin
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
@@ -48,6 +48,11 @@ class Call(NamedTuple):
     runtime: Runtime
     caller: Caller
 
+    @classmethod
+    def of(cls, runtime: Runtime, caller: Caller) -> Self:
+        """Return a caller's call: the parts act in their name."""
+        return cls(runtime.acting_for(caller.name), caller)
+
 
 def call_of(
     scopes: SecurityScopes,
@@ -62,7 +67,7 @@ def call_of(
         raise UnauthorizedError
     caller = authenticate(runtime, credentials.credentials)
     caller.require(scopes.scopes)
-    return Call(runtime.acting_for(caller.name), caller)
+    return Call.of(runtime, caller)
 
 
 MayRead = Annotated[Call, Security(call_of, scopes=[Scope.READ.value])]

@@ -64,8 +64,9 @@ _BY_CODE = {
     "USER_SETUP_REQUIRED": _AT_THE_BANK_FIRST,
     "PASSWORD_RESET_REQUIRED": _AT_THE_BANK_FIRST,
     "INVALID_API_KEYS": (
-        "Plaid does not take our keys. Set PLAID_CLIENT_ID and PLAID_SECRET to those of the "
-        "Dashboard and start again; then every Item goes on by itself."
+        "Plaid does not take our keys. Set PLAID_SECRET to that of the Dashboard where it comes from; "
+        "a file or a secrets manager is read again by itself. For PLAID_CLIENT_ID, or where they come "
+        "from the environment, start again. Then every Item goes on by itself."
     ),
     "rebuild_needs_consent": (
         "Plaid's history lacks many stored transactions. Look at them, then repeat the sync with "

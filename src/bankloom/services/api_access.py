@@ -123,8 +123,13 @@ def authenticate(runtime: Runtime, key: str) -> Caller:
         if row is None:
             raise UnauthorizedError
         ApiKey.touch(session, row.id, at)
-        scopes = frozenset(Scope(scope) for scope in row.scopes)
-        return Caller(row.user_id, scopes, row.prefix, row.id, row.expires_at)
+        return caller_with(row)
+
+
+def caller_with(key: ApiKey) -> Caller:
+    """Return who calls with a stored key."""
+    scopes = frozenset(Scope(scope) for scope in key.scopes)
+    return Caller(key.user_id, scopes, key.prefix, key.id, key.expires_at)
 
 
 def first_key(runtime: Runtime) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,11 +30,13 @@ from plaid.model.transactions_sync_request import TransactionsSyncRequest
 from plaid.model.transactions_sync_request_options import TransactionsSyncRequestOptions
 from plaid.model.webhook_verification_key_get_request import WebhookVerificationKeyGetRequest
 
+from bankloom.core import clock
 from bankloom.core.errors import PlaidUnreachableError
 from bankloom.models import World
 from bankloom.services import plaid_connections, plaid_refusals
 from bankloom.services import plaid_messages as messages
 from bankloom.services.plaid_gate import Call, open_gate
+from bankloom.services.plaid_secret import PlaidSecret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +68,7 @@ class PlaidClient:
     Every method raises `PlaidRefusedError` where Plaid answers with an error,
     `PlaidUnreachableError` where it gives no readable answer, so that the effect is unknown, and
     `PlaidBusyError` where the `gate`, which each call passes, does not let it leave yet.
+    `seconds_behind` is how far this machine's clock is behind Plaid's, by its last answer's `Date`.
     """
 
     def __init__(self, settings: PlaidSettings, gate: Gate = open_gate) -> None:
@@ -82,11 +87,13 @@ class PlaidClient:
         self._api_client = plaid.ApiClient(configuration)
         self._api_client.rest_client.pool_manager.pool_classes_by_scheme = plaid_connections.POOLS
         self._api = PlaidApi(self._api_client)
+        self.secret = PlaidSecret(configuration.api_key)
+        self.seconds_behind: float | None = None
 
     @property
     def world(self) -> World:
         """The world that this client's tokens live in."""
-        return World(self._settings.env, self._settings.host, self._settings.client_id)
+        return world_of(self._settings)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -198,7 +205,14 @@ class PlaidClient:
         path = getattr(self._api, f"{method.__name__}_endpoint").settings["endpoint_path"]
         call = Call(path, body.get("access_token"), body.get("cursor") == "")
         send = partial(self._send, method, body, answer, seconds_max)
-        return self._gate(call, send, while_waiting)
+        return self.secret.guard(lambda: self._gate(call, send, while_waiting))
+
+    def _compare_clocks(self, date: str | None) -> None:
+        try:
+            theirs = parsedate_to_datetime(date or "").replace(tzinfo=UTC)  # HTTP has no other
+        except ValueError:
+            return
+        self.seconds_behind = (theirs - clock.now()).total_seconds()
 
     def _send(
         self, method: Callable[..., Any], body: object, answer: type[Message], seconds_max: float
@@ -207,6 +221,7 @@ class PlaidClient:
         timeout = tuple(min(seconds, seconds_max) for seconds in waits)
         try:
             response = method(body, _preload_content=False, _request_timeout=timeout)
+            self._compare_clocks(response.headers.get("Date"))
             return _read(_storable(response.data), answer)
         except plaid.ApiException as error:
             raise plaid_refusals.read(error.status, error.headers, error.body) from error
@@ -218,6 +233,11 @@ class PlaidClient:
                 "Check the network and PLAID_BASE_URL; what was asked will be tried again.",
                 was_sent=not isinstance(getattr(error, "reason", error), _NOT_SENT),
             ) from error
+
+
+def world_of(settings: PlaidSettings) -> World:
+    """Return the world that these settings name."""
+    return World(settings.env, settings.host, settings.client_id)
 
 
 def endpoints() -> set[str]:

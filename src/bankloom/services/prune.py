@@ -1,4 +1,4 @@
-"""Forgets, once an hour, what has served its time: deliveries, Link sessions, minted keys, budgets."""
+"""Forgets, once an hour, what has served its time: deliveries, Link sessions, keys, sign-ins, budgets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core import clock
 from bankloom.models import ApiKey, Chore, LinkSession, PlaidBudget, WebhookDelivery
+from bankloom.services import console_access
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,7 @@ def now(runtime: Runtime) -> None:
     with runtime.database.session() as session:
         LinkSession.forget_old(session, before)
         ApiKey.forget_minted(session, before)
+        console_access.forget_old(session, at)
     _forget_deliveries(runtime, before)
 
 

@@ -10,7 +10,7 @@ class InvalidInput(PlaidError):
 
 
 class InvalidApiKeys(InvalidInput):
-    """client_id or secret is missing."""
+    """client_id or secret is missing, or the secret is not one of this client's."""
 
     code = "INVALID_API_KEYS"
     message = "invalid client_id or secret provided"

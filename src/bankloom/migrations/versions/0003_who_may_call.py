@@ -51,3 +51,34 @@ def upgrade() -> None:
         op.create_check_constraint(
             op.f(f"api_keys_{name}_check"), "api_keys", rule, schema="bankloom"
         )
+    op.create_table(
+        "sign_in_codes",
+        sa.Column("code_hash", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("sign_in_codes_pkey")),
+        schema="bankloom",
+    )
+    op.create_table(
+        "console_sessions",
+        sa.Column("id_hash", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.UUID(), nullable=True),
+        sa.Column("settings_key_hash", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["key_id"],
+            ["bankloom.api_keys.id"],
+            name=op.f("console_sessions_key_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id_hash", name=op.f("console_sessions_pkey")),
+        schema="bankloom",
+    )
+    op.create_index(
+        op.f("console_sessions_key_id_idx"), "console_sessions", ["key_id"], schema="bankloom"
+    )

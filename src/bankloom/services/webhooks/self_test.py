@@ -81,7 +81,22 @@ def now(runtime: Runtime, url: str) -> list[Result]:
     ]
 
 
-_OK, _REFUSED = 200, 401
+class Arrival(NamedTuple):
+    """What became of one good delivery: how it was answered, and whether our database has it."""
+
+    status: int
+    was_stored: bool
+
+
+def knock(runtime: Runtime, url: str) -> Arrival:
+    """Send one good delivery. Errors: `ConfigurationError` where no service answers."""
+    signer = _Signer(runtime)
+    mark, body = _marked()
+    status = _send(url, Case("a good one", ACCEPTED, mark, body, (signer.sign(body),)))
+    return Arrival(status, _count(runtime, signer.kid) == 1)
+
+
+OK, _REFUSED = 200, 401
 
 
 class _Signer:
@@ -223,7 +238,7 @@ def _count(runtime: Runtime, kid: str) -> int:
 
 
 def _given(case: Case, status: int, verdicts: dict[str, str], *, stored_once: bool) -> str:
-    if status != _OK:
+    if status != OK:
         return verdicts.get(case.mark, f"HTTP {status}")
     if case.expected != ACCEPTED_ONCE:
         return ACCEPTED

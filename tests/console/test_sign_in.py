@@ -1,0 +1,159 @@
+"""Signing in to the console: by a code that is good once or an API key, with a session that ends."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from bankloom.models import ApiKey, Scope, User
+from bankloom.services import console_access, prune
+from harness import API_KEY, serving
+from scenes import query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bankloom.core.settings import Settings
+    from bankloom.services.runtime import Runtime
+
+
+Service = tuple[str, "Runtime"]
+
+
+class Browser(httpx.Client):
+    """What a browser without JavaScript does: it keeps cookies, follows, and sends a page's forms."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(base_url=url, follow_redirects=True)
+
+    def submit(self, page: str, action: str, **fields: str) -> httpx.Response:
+        """Open a page and send its form."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page).text)
+        assert token
+        return self.post(action, data={"csrf_token": token[1], **fields})
+
+    def sign_in(self, given: str) -> httpx.Response:
+        """Sign in with a code or a key."""
+        return self.submit("/console/signin", "/console/signin", given=given)
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[tuple[str, Runtime]]:
+    """The URL of a service without a worker, and its parts."""
+    with serving(settings, with_worker=False) as (api, runtime):
+        yield api.url, runtime
+
+
+def test_a_code_signs_in_once(service: Service) -> None:
+    """The link's code makes its reader the operator; a second reader gets nothing."""
+    url, runtime = service
+    code = console_access.new_code(runtime)
+    with Browser(url) as first, Browser(url) as second:
+        assert first.get("/").url.path == "/console/signin"
+        page = first.sign_in(code)
+        assert (page.status_code, page.url.path) == (200, "/console")
+        assert "the operator" in page.text
+        refused = second.sign_in(code)
+        assert (refused.status_code, code in refused.text) == (401, False)
+        assert second.get("/console").url.path == "/console/signin"
+
+
+def test_a_code_is_good_for_a_quarter_of_an_hour(service: Service) -> None:
+    """Later it opens nothing, and is forgotten."""
+    url, runtime = service
+    code = console_access.new_code(runtime)
+    query(runtime, "UPDATE sign_in_codes SET expires_at = now()")
+    with Browser(url) as browser:
+        assert browser.sign_in(code).status_code == 401
+    query(runtime, "DELETE FROM chores")
+    prune.now(runtime)
+    assert query(runtime, "SELECT * FROM sign_in_codes") == []
+
+
+def test_a_session_is_worth_what_its_key_is(service: Service) -> None:
+    """It shows the key's person and scopes, and ends at once when the key is revoked."""
+    url, runtime = service
+    with runtime.database.session() as session:
+        ada = User.get_or_create(session, "ada").id
+        key, row = ApiKey.create(session, "ada's", ada, scopes=[Scope.READ])
+    with Browser(url) as browser:
+        page = browser.sign_in(key).text
+        assert all(shown in page for shown in (row.prefix, "ada", "read"))
+        assert key not in page
+        query(runtime, "UPDATE api_keys SET revoked_at = now()")
+        assert browser.get("/console").url.path == "/console/signin"
+
+
+def test_the_settings_key_signs_in_until_it_is_changed(service: Service) -> None:
+    """Whoever changes BANKLOOM_API_KEY has ended the sessions of the old one."""
+    url, runtime = service
+    with Browser(url) as browser:
+        assert "everyone" in browser.sign_in(API_KEY).text
+        query(runtime, "UPDATE console_sessions SET settings_key_hash = 'of another key'")
+        assert browser.get("/console").url.path == "/console/signin"
+
+
+def test_signing_out_ends_the_session_everywhere(service: Service) -> None:
+    """A copied cookie is worth nothing afterwards; nor is one of before signing in."""
+    url, runtime = service
+    with Browser(url) as browser, Browser(url) as thief:
+        browser.get("/console/signin")
+        fixed = browser.cookies["bankloom"]
+        browser.sign_in(API_KEY)
+        assert browser.cookies["bankloom"] != fixed
+        thief.cookies.set("bankloom", browser.cookies["bankloom"])
+        assert "everyone" in thief.get("/console").text
+        browser.submit("/console", "/console/signout")
+        for each in (browser, thief):
+            assert each.get("/console").url.path == "/console/signin"
+        thief.cookies.set("bankloom", fixed)
+        assert thief.get("/console").url.path == "/console/signin"
+    assert query(runtime, "SELECT * FROM console_sessions") == []
+
+
+def test_a_forged_form_changes_nothing(service: Service) -> None:
+    """Without the token, with a stranger's, or with one of another session: 403, in words, on a page."""
+    url, _ = service
+    with Browser(url) as browser, Browser(url) as other:
+        other.get("/console/signin")
+        theirs = re.search(r'value="([^"]+)"', other.get("/console/signin").text)
+        assert theirs
+        for token in ({}, {"csrf_token": "x"}, {"csrf_token": theirs[1]}):
+            answer = browser.post("/console/signin", data={"given": API_KEY, **token})
+            assert (answer.status_code, "out of date" in answer.text) == (403, True)
+        browser.sign_in(API_KEY)
+        assert browser.post("/console/signout", data={"csrf_token": theirs[1]}).status_code == 403
+        assert "everyone" in browser.get("/console").text
+
+
+def test_the_cookie(service: Service) -> None:
+    """Scripts can't read it, other sites don't send it with forms, a changed one is a stranger's."""
+    url, _ = service
+    with Browser(url) as browser:
+        told = browser.get("/console/signin").headers["set-cookie"]
+        assert all(word in told for word in ("HttpOnly", "SameSite=lax", "Path=/"))
+        browser.sign_in(API_KEY)
+        name, _, signature = browser.cookies["bankloom"].rpartition("~")
+        for forged in (name, f"{name}~", f"{name}x~{signature}", f"{name}~{signature[:-2]}AA"):
+            with Browser(url) as thief:
+                thief.cookies.set("bankloom", forged)
+                assert thief.get("/console").url.path == "/console/signin"
+
+
+def test_neither_codes_nor_sessions_are_stored(service: Service) -> None:
+    """Who reads the tables can't sign in."""
+    url, runtime = service
+    code = console_access.new_code(runtime)
+    with Browser(url) as browser:
+        browser.sign_in(API_KEY)
+        cookie = browser.cookies["bankloom"]
+    session_id = cookie.partition(".")[2].rpartition("~")[0]
+    rows = str(query(runtime, "SELECT * FROM sign_in_codes")) + str(
+        query(runtime, "SELECT * FROM console_sessions")
+    )
+    assert len(session_id) > 40
+    assert code not in rows
+    assert session_id not in rows
