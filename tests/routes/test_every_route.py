@@ -31,11 +31,19 @@ if TYPE_CHECKING:
 WITHOUT_KEY = {"POST /plaid/webhook", "GET /healthz", "GET /readyz"}
 """Operations of the document that ask for no key: Plaid signs, and a health check tells nothing."""
 
-OUTSIDE_THE_DOCUMENT = {
-    "GET /docs", "GET /docs/oauth2-redirect", "GET /openapi.json",
-    "HEAD /openapi.json", "HEAD /healthz", "HEAD /readyz", "mount /static-offline-docs",
+OPEN_OUTSIDE_THE_DOCUMENT = {
+    "GET /docs", "GET /docs/oauth2-redirect", "GET /openapi.json", "HEAD /openapi.json",
+    "HEAD /healthz", "HEAD /readyz", "mount /static-offline-docs",
+    "GET /", "GET /console/signin", "mount /console/static",
 }  # fmt: skip
-"""All else that answers: the document and its pages, which are the same for everyone."""
+"""The document and its pages, the way to the console and its styles: the same for everyone."""
+
+SHUT_OUTSIDE_THE_DOCUMENT = {
+    "GET /console": 303,
+    "POST /console/signin": 403,
+    "POST /console/signout": 403,
+}
+"""Console pages, and what they answer without a session: the way to the sign-in, or no such form."""
 
 WORDS: dict[str, str] = {
     "accept": "text/plain",
@@ -166,7 +174,18 @@ def test_what_asks_for_no_key_is_on_a_list(world: World) -> None:
             else [f"mount {route.path}"]
         )
     } - documented
-    assert hidden == OUTSIDE_THE_DOCUMENT
+    assert hidden == OPEN_OUTSIDE_THE_DOCUMENT | SHUT_OUTSIDE_THE_DOCUMENT.keys()
+
+
+def test_a_console_page_is_shut_without_a_session(world: World) -> None:
+    """Also to whoever sends an API key along: what a page opens, only its own sign-in opens."""
+    with nothing_changes(world):
+        for name, status in SHUT_OUTSIDE_THE_DOCUMENT.items():
+            for key in (None, world.key):
+                method, path = name.split()
+                answer = world.ask(Operation(method, path, None, ()), key, {})
+                assert answer.status_code == status, name
+                assert answer.headers.get("Location") in {None, "/console/signin"}
 
 
 def test_nobody_comes_in_without_a_living_key(world: World) -> None:
