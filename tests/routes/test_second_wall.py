@@ -38,7 +38,7 @@ def ada(api: Api, runtime: Runtime) -> Iterator[Api]:
 
 def test_everything_is_done_with_a_users_key(api: Api, ada: Api, bank: Running) -> None:
     """Link, exchange for each product, once more, sync, read, cancel, refresh."""
-    api.link(bank, "grace", **person())
+    hers = api.link(bank, "grace", **person())
     login = person(bank_account(transactions=purchases(5)))
     new = newcomer(ada, bank, products=["transactions", "auth"], **login)
     for product in ("transactions", "auth", "transactions", "investments"):
@@ -58,6 +58,12 @@ def test_everything_is_done_with_a_users_key(api: Api, ada: Api, bank: Running) 
     assert ada.get(f"/plaid/runs/{run_id}").status_code == 200
     assert ada.post(f"/plaid/runs/{run_id}/cancel").status_code == 200
     assert ada.post(f"/plaid/items/{new.item_id}/refresh").status_code == 202
+    removed = ada.client.delete(f"/plaid/items/{new.item_id}")
+    assert (removed.status_code, removed.json()["rows_deleted"]["transactions"]) == (200, 5)
+    assert ada.client.delete(f"/plaid/items/{new.item_id}").json() == removed.json()
+    receipt = ada.get(f"/plaid/receipts/{removed.json()['receipt_id']}")
+    assert receipt.json() == removed.json()
+    assert ada.client.delete(f"/plaid/items/{hers}").status_code == 404
 
 
 def test_link_is_gone_through_again_with_a_users_key(

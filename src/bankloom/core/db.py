@@ -124,6 +124,7 @@ class Database:
         self.embedded = embedded
         connect = partial(self.connect, self.conninfo)
         self.engine = engine_of(connect, POOL_SIZE, POOL_OVERFLOW, pool_pre_ping=True)
+        self.whole = self
         self._begin: Begin = sessionmaker(self.engine, expire_on_commit=False).begin
 
     @classmethod
@@ -153,7 +154,7 @@ class Database:
             yield session
 
     def through(self, begin: Begin) -> Self:
-        """Return the same database, whose sessions are begun in another way."""
+        """Return the same database, whose sessions are begun in another way; its `whole` is this one."""
         other = copy.copy(self)
         other._begin = begin  # noqa: SLF001 - of our own class
         return other

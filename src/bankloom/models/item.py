@@ -152,6 +152,11 @@ class Item(Base):
         ).scalar_one_or_none()
 
     @classmethod
+    def is_held(cls, session: Session, item_id: str) -> bool:
+        """Say whether we hold the Item, even if this session is confined to another user than its own."""
+        return bool(session.execute(_IS_HELD, {"item_id": item_id}).scalar_one())
+
+    @classmethod
     def find_kept(cls, session: Session, item_id: str) -> Item | None:
         """Return the Item, also where it was removed and its row is still here."""
         return session.execute(select(cls).where(cls.item_id == item_id)).scalar_one_or_none()
@@ -174,11 +179,6 @@ class Item(Base):
             cls.removed_at.is_(None),
         )
         return session.scalars(revoked.order_by(cls.state_since).limit(limit)).all()
-
-    @classmethod
-    def is_held(cls, session: Session, item_id: str) -> bool:
-        """Say whether we hold the Item, even if this session is confined to another user than its own."""
-        return bool(session.execute(_IS_HELD, {"item_id": item_id}).scalar_one())
 
     @classmethod
     def standing(cls, session: Session, item_id: str) -> Standing | None:

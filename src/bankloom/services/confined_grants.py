@@ -93,6 +93,10 @@ CONFINED: dict[LiteralString, dict[LiteralString, Columns]] = {
         "SELECT": ALL,
         "UPDATE": ("attempts", "handled_at", "next_try_at", "outcome"),
     },
+    "erasures": {"SELECT": ALL},
+    "audit_entries": {
+        "INSERT": ("action", "actor", "at", "facts", "id", "item_id", "mac", "user_id"),
+    },
 }
 SHARED: dict[LiteralString, dict[LiteralString, Columns]] = {
     # Of no person. Link may name a bank that we don't know yet.
@@ -106,6 +110,8 @@ CLOSED: tuple[LiteralString, ...] = (
     "counters",
     "pass_key",
     "plaid_budgets",
+    "processes",
+    "sealing_keys",
     "self_test_keys",
     "sign_in_codes",
     "transaction_staging",

@@ -92,6 +92,14 @@ class Runtime:
         database = self.database.through(pool.begin_for(user_id)) if pool else self.database
         return replace(self, database=database, actor=actor, user_id=user_id)
 
+    def as_service(self) -> Runtime:
+        """Return the same parts, confined to nobody: for the one thing that a confined role can't do.
+
+        That is to erase an Item, with its jobs and all that is staged of it. Whose it is, is asked
+        before.
+        """
+        return replace(self, database=self.database.whole, user_id=None)
+
     def close(self) -> None:
         """Give everything back."""
         self.plaid.close()

@@ -110,6 +110,7 @@ SEEN = {
     "exchange_claims": OWN,
     "webhook_deliveries": OF_ITEM,
     "api_keys": OWN,
+    "erasures": OWN,
 }
 # A row of one's own must not name an Item or a session of another's either: jobs follow such names.
 WRITTEN = {
@@ -143,3 +144,6 @@ def upgrade() -> None:
         op.execute(
             f"CREATE POLICY confined ON bankloom.{table} USING ({seen}) WITH CHECK ({written})"
         )
+    # Written and never read: what a user's key does is noted, and not for that key.
+    op.execute("ALTER TABLE bankloom.audit_entries ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY confined ON bankloom.audit_entries FOR INSERT WITH CHECK ({OWN})")

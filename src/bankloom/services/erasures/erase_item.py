@@ -40,8 +40,19 @@ def now(runtime: Runtime, item_id: str, effort: Effort, wish: Wish = Wish()) -> 
     of, and so is one that is finished. Errors: `NotFoundError`, and those of `removal.now`, with all
     kept.
     """
+    if runtime.user_id is not None:
+        _require_seen(runtime, item_id)
+        runtime = runtime.as_service()
     claimed, standing = _claim(runtime, item_id, wish)
     return carry_on(Work(runtime, claimed, effort)) if claimed else standing
+
+
+def _require_seen(runtime: Runtime, item_id: str) -> None:
+    """Refuse what the confined user can't see: an Item, or what became of it. Errors: `NotFoundError`."""
+    with runtime.database.session() as session:
+        erased = Erasure.newest_of(session, item_hash(runtime, item_id))
+        if erased is None and Item.find_kept(session, item_id) is None:
+            raise NotFoundError("There is no Item of that id here.")
 
 
 def _claim(runtime: Runtime, item_id: str, wish: Wish) -> tuple[Erasure | None, Erasure]:
