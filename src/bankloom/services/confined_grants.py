@@ -84,10 +84,6 @@ CONFINED: dict[LiteralString, dict[LiteralString, Columns]] = {
         ),
         "DELETE": ALL,
     },
-    # Written and never read: the entry's own proof is made with the keyring, not by the database.
-    "audit_entries": {
-        "INSERT": ("id", "at", "actor", "action", "item_id", "user_id", "facts", "mac"),
-    },
     # What came for an Item before we held it is handled in the commit that stores the Item.
     "webhook_deliveries": {
         "SELECT": ALL,
