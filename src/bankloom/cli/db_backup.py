@@ -12,12 +12,13 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
-from bankloom.cli import signals
+from bankloom.cli import acting, signals
 from bankloom.cli.progress import shown, size
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.keyring import INDEX_KEY_NAME
 from bankloom.core.settings import Settings
+from bankloom.services import audit
 from bankloom.services.copies import back_up, copy_session, fill_database
 from bankloom.services.copies.restore_backup import Backup
 from bankloom.services.keyrings.open_keyring import VARIABLE, file_of
@@ -45,6 +46,7 @@ def backup(file: To) -> None:
     settings = Settings.read()
     logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database, shown("Writing the backup") as tell:
+        acting.note(settings, database, audit.Action.DATABASE_BACKED_UP)
         if file == Path("-"):
             with _standard_output() as stream:
                 contents = back_up.to_stream(database.address, stream)
@@ -72,6 +74,12 @@ def restore(file: From) -> None:
         with fill_database.now(database.address) as connection:
             read.load(connection, tell)
             contents = back_up.Contents.of(connection)
+        acting.note(
+            settings,
+            database,
+            audit.Action.DATABASE_RESTORED,
+            taken_from_revision=contents.revision,
+        )
     typer.echo(f"Restored {_rows(contents)} (schema {contents.revision}).")
     typer.echo(f"The keyring was not in it, and is as it was here{_needed(read.key_names)}.")
     typer.echo(

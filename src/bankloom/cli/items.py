@@ -84,14 +84,13 @@ def sync(item: ItemId, *, wait: Wait = False, allow_removals: AllowRemovals = Fa
     """Ask for a run of an Item: pull what Plaid has. It costs nothing."""
     with opened() as runtime:
         with runtime.database.session() as session:
-            if Item.find(session, item) is None:
+            found = Item.find(session, item)
+            if found is None:
                 raise _unknown_item()
             silent_seconds = runtime.settings.worker_silent_seconds
             if not jobs.a_worker_lives(session, silent_seconds):
                 typer.echo("No worker runs: it waits for `bankloom serve` or a worker.", err=True)
-            run_id = request_run.request(
-                session, item, request_run.PERSON, allow_removals=allow_removals
-            )
+            run_id = request_run.by_person(runtime, session, found, allow_removals=allow_removals)
         if not wait:
             typer.echo(f"Asked for run {run_id}; `bankloom jobs list` shows how it stands.")
             return

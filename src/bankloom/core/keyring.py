@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bankloom.core import private_files
 from bankloom.core.errors import ConfigurationError
@@ -153,9 +155,11 @@ class Keyring:
     def derive(self, purpose: str) -> bytes:
         """Return a key of 256 bits for another purpose; every process with this keyring has it.
 
-        It comes from the index key, so it stays the same when the data keys are rotated.
+        It comes from the index key, so it stays the same when the data keys are rotated. By HKDF:
+        as an HMAC under that key it would be what `hash` makes of a text that a caller may choose,
+        and the database keeps those.
         """
-        return hmac.new(self._index_key, b"bankloom " + purpose.encode(), hashlib.sha256).digest()
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(self._index_key)
 
 
 class _DataKeys(NamedTuple):

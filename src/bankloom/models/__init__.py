@@ -2,16 +2,19 @@
 
 from bankloom.models.account import Account
 from bankloom.models.api_key import ApiKey, Scope
+from bankloom.models.audit_entry import AuditEntry
 from bankloom.models.balance import BalanceSnapshot
 from bankloom.models.base import Base
 from bankloom.models.chore import Chore
 from bankloom.models.console_session import ConsoleSession, SignInCode
 from bankloom.models.counter import Counter
+from bankloom.models.erasure import Erasure, Subject
 from bankloom.models.exchange_claim import ClaimState, ExchangeClaim
 from bankloom.models.institution import Institution
 from bankloom.models.item import Item, ItemState, World
 from bankloom.models.item_product import ItemProduct, ProductState
 from bankloom.models.link_session import LinkPurpose, LinkSession, LinkState
+from bankloom.models.pass_key import PassKey
 from bankloom.models.plaid_budget import PlaidBudget
 from bankloom.models.process import Process
 from bankloom.models.sealed import SEALED, SealedColumn, SealedValue
@@ -28,12 +31,14 @@ __all__ = [
     "SEALED",
     "Account",
     "ApiKey",
+    "AuditEntry",
     "BalanceSnapshot",
     "Base",
     "Chore",
     "ClaimState",
     "ConsoleSession",
     "Counter",
+    "Erasure",
     "ExchangeClaim",
     "Institution",
     "Item",
@@ -42,6 +47,7 @@ __all__ = [
     "LinkPurpose",
     "LinkSession",
     "LinkState",
+    "PassKey",
     "PlaidBudget",
     "Process",
     "ProductState",
@@ -53,6 +59,7 @@ __all__ = [
     "SelfTestKey",
     "SignInCode",
     "StagedTransaction",
+    "Subject",
     "SyncRun",
     "Transaction",
     "TransactionFilter",

@@ -226,6 +226,12 @@ class ExchangeClaim(Base):
         )
 
     @classmethod
+    def any_open_of(cls, session: Session, user_id: uuid.UUID) -> bool:
+        """Say whether an exchange of this user is not settled: it may end in an Item."""
+        theirs = select(cls.state).where(cls.user_id == user_id, cls.state == ClaimState.CLAIMED)
+        return session.execute(theirs.limit(1)).first() is not None
+
+    @classmethod
     def left_over(
         cls, session: Session, world: World, at: datetime, limit: int
     ) -> Sequence[Row[ExchangeClaim, str]]:

@@ -45,6 +45,7 @@ class WebhookDelivery(Base):
             "item_id",
             postgresql_where=text("handled_at IS NULL"),
         ),
+        Index("webhook_deliveries_item_idx", "item_id"),
     )
 
     id: Mapped[OurId]

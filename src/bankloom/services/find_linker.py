@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from bankloom.services.plaid_messages import ItemAddResult, LinkTokenInfo
     from bankloom.services.runtime import Runtime
 
+
+class UpdateModeTokenError(UnknownPublicTokenError):
+    """The public token comes from update mode, which changes no access token."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(
+            "This public token comes from update mode, which changes no access token: there is "
+            f"nothing to exchange. Call POST /plaid/items/{item_id}/repaired instead.",
+            item_id=item_id,
+        )
+
+
 SESSIONS_ASKED_MAX = 50
 SESSIONS_ASKED_AT_ONCE = 8
 
@@ -59,7 +71,7 @@ def named_linker(
     if user_name and (user is None or user.id != link.user_id):
         raise UnknownLinkTokenError
     if link.item_id:
-        raise _of_update_mode(link.item_id)
+        raise UpdateModeTokenError(link.item_id)
     return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
 
 
@@ -67,9 +79,10 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
     """Ask Plaid about the open sessions, the likeliest first, until one knows this public token.
 
     Where the caller named the user, that stands even if no session is found (a token of
-    `/sandbox/public_token/create` has none), but not against a session of someone else. Errors:
-    `UserUnknownError`, `UnknownPublicTokenError` (also for a token of update mode); nothing was
-    spent.
+    `/sandbox/public_token/create` has none), but not against a session of someone else. Who is
+    confined to one user exchanges what came of that user's own sessions, and nothing else: whose any
+    other token is can't be known without looking at another's. Errors: `UserUnknownError`,
+    `UnknownPublicTokenError` (also for a token of update mode); nothing was spent.
     """
     user_id, session_id = (named.user_id, named.session_id) if named else (None, None)
     with runtime.database.session() as session:
@@ -79,28 +92,23 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
             SESSIONS_ASKED_MAX,
             session_id=session_id,
             user_id=user_id,
+            only_of=runtime.user_id,
         )
     for (link, user_name), result in _asked(runtime, links, public_token):
         if result and named and named.user_name != user_name:
             raise UnknownPublicTokenError
         if result and link.item_id:
-            raise _of_update_mode(link.item_id)
+            raise UpdateModeTokenError(link.item_id)
         if result:
             return Linker(user_name, link.user_id, link.id, result)
+    if runtime.user_id is not None:
+        raise UnknownPublicTokenError
     if named is None:
         raise UserUnknownError(
             f"None of the {len(links)} newest open Link sessions knows this public token. Repeat "
             "the call with the link_token or the user_id it was made for. Nothing was exchanged."
         )
     return named
-
-
-def _of_update_mode(item_id: str) -> UnknownPublicTokenError:
-    return UnknownPublicTokenError(
-        "This public token comes from update mode, which changes no access token: there is nothing "
-        f"to exchange. Call POST /plaid/items/{item_id}/repaired instead.",
-        item_id=item_id,
-    )
 
 
 def _asked(

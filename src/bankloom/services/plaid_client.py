@@ -141,9 +141,10 @@ class PlaidClient:
         method = self._api.item_access_token_invalidate
         return self._call(method, body, messages.TokenRotated).new_access_token
 
-    def item_remove(self, access_token: str) -> None:
-        """End the Item and its billing; the access token is void afterwards."""
-        self._call(self._api.item_remove, ItemRemoveRequest(access_token=access_token), dict)
+    def item_remove(self, access_token: str) -> str | None:
+        """End the Item and its billing; the access token is void then. Return Plaid's request id."""
+        body = ItemRemoveRequest(access_token=access_token)
+        return self._call(self._api.item_remove, body, messages.Accepted).request_id
 
     def item_webhook_update(self, access_token: str, webhook: str | None) -> None:
         """Register where the Item's webhooks go."""

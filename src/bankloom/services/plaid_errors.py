@@ -7,13 +7,16 @@ Only limits and Plaid's own faults pass by themselves whatever their code.
 from __future__ import annotations
 
 import enum
+from http import HTTPStatus
 
 import urllib3
 
 from bankloom.core.errors import (
     BankloomError,
     ConfigurationError,
+    PlaidLimitedError,
     PlaidRefusedError,
+    PlaidUnreachableError,
     RebuildTooLargeError,
     WorldMismatchError,
 )
@@ -99,6 +102,26 @@ GONE = frozenset(
     }
 )
 """Errors of an Item that no update mode repairs: the person links the bank anew."""
+
+
+ALREADY_GONE = frozenset({"ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN"})
+"""What `/item/remove` answers for an Item that is not there any more, if the token is the current one."""
+
+REVOKED_BY_PERSON = "USER_PERMISSION_REVOKED"
+"""The person took their permission back, after which Plaid recommends to delete their data."""
+
+
+def may_have_been_done(error: BankloomError) -> bool:
+    """Say whether a call that failed may have had its effect: Plaid broke in the middle, or fell silent.
+
+    No limit does so.
+    """
+    if isinstance(error, PlaidUnreachableError):
+        return error.was_sent
+    if not isinstance(error, PlaidRefusedError) or isinstance(error, PlaidLimitedError):
+        return False
+    broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return broke or error.error_type == "API_ERROR"
 
 
 def remedy_of_code(error_code: str) -> Remedy:

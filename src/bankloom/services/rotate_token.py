@@ -22,9 +22,8 @@ from bankloom.core.errors import (
     PlaidUnreachableError,
 )
 from bankloom.models import Item
-from bankloom.services import lost_token, request_run
-from bankloom.services.exchange_token import may_have_spent
-from bankloom.services.plaid_errors import TOKEN_VOID
+from bankloom.services import audit, lost_token, request_run
+from bankloom.services.plaid_errors import TOKEN_VOID, may_have_been_done
 from bankloom.services.plaid_messages import TokenExchanged
 from bankloom.services.runtime import refuse_other_world
 from bankloom.services.store_item import put_item
@@ -104,7 +103,7 @@ class _Rotation:
         except PlaidRefusedError as error:
             if error.error_code == TOKEN_VOID:
                 self._lose(error)
-            if may_have_spent(error):
+            if may_have_been_done(error):
                 self._find_out(error)
             self._take_back()
             raise
@@ -138,6 +137,8 @@ class _Rotation:
             if item is not None:
                 told = TokenExchanged(access_token, item_id)
                 put_item(self.runtime, session, item.user_id, told)
+                rotated = audit.Action.TOKEN_ROTATED
+                audit.note(self.runtime, session, rotated, item_id=item_id, user_id=item.user_id)
                 request_run.request(session, item_id, ROTATION, asks_item=True)
         if item is None:  # removed here meanwhile: then at Plaid too
             self.runtime.plaid.item_remove(access_token)
