@@ -10,7 +10,7 @@ ARGS ?=
 # Twice as many as there are cores: for most of its time a test waits for another process.
 TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 
-.PHONY: help setup demo test crash years clients alone check audit format lock bench simulate clean
+.PHONY: help setup demo test crash fuzz years clients alone check audit format lock bench simulate clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
@@ -24,6 +24,9 @@ test: setup $(NODE)/node_modules ## every test
 
 crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank; and 50 rotations of keys
 	@$(BIN)/pytest tests/crash -n 0 -s --kills 200 $(ARGS)
+
+fuzz: setup ## 20,000 made-up requests with keys in hand: no fault of ours, nothing off its document
+	@$(BIN)/pytest tests/fuzz -n 0 -s --cases 20000 $(ARGS)
 
 years: setup ## two simulated years of 1,000 Items with every fault, twice: the same ledgers
 	@$(BIN)/python platypus/tests/support/years.py $(ARGS)

@@ -165,6 +165,8 @@ def serving(
 class ServiceProcess:
     """`bankloom serve` as a process of its own, to be killed."""
 
+    program = "from bankloom.cli import main; main()"
+
     def __init__(self, environment: dict[str, str], *arguments: str) -> None:
         self._environment = {**os.environ, **environment}
         self._arguments = arguments
@@ -173,7 +175,7 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start, or start again, and wait until it answers."""
-        command = [sys.executable, "-c", "from bankloom.cli import main; main()", "serve"]
+        command = [sys.executable, "-c", self.program, "serve"]
         self.process = subprocess.Popen(
             [*command, "--port", "0", *self._arguments],
             env=self._environment,

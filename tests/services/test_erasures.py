@@ -327,7 +327,7 @@ def test_a_process_killed_between_plaids_answer_and_the_commit(
     turn(parts)
     (done,) = query(parts, "SELECT * FROM erasures")
     assert (done.id, done.already_gone, done.attempts) == (open_.id, "ITEM_NOT_FOUND", 2)
-    assert (done.asked_by, bool(done.finished_at)) == ("command line", True)
+    assert (done.asked_by, bool(done.finished_at)) == (open_.asked_by, True)
     assert left(parts) == {"users": 1}
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 users = typer.Typer(no_args_is_help=True, help="Erase people.")
 
-ACTOR = "command line"
-
 ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="Plaid's id of the Item.")]
 UserName = Annotated[str, typer.Argument(metavar="USER", help="Your id of the person.")]
 KeepData = Annotated[
@@ -42,7 +40,7 @@ def remove(item: ItemId, *, keep_data: KeepData = False, yes: Yes = False) -> No
             typer.confirm(_what_goes(runtime, item, keeps_data=keep_data), abort=True)
         with _shown("Erasing") as effort:
             wish = erase_item.Wish(keep_data)
-            erasure = erase_item.now(runtime.acting_for(ACTOR), item, effort, wish)
+            erasure = erase_item.now(runtime, item, effort, wish)
         _tell(receipts.find(runtime, erasure.id, None))
 
 
@@ -58,7 +56,7 @@ def erase(user: UserName, *, yes: Yes = False) -> None:
         if not yes:
             typer.confirm(_who_goes(runtime, user), abort=True)
         with _shown("Erasing") as effort:
-            erasure = erase_user.now(runtime.acting_for(ACTOR), user, effort)
+            erasure = erase_user.now(runtime, user, effort)
         _tell(receipts.find(runtime, erasure.id, None))
 
 

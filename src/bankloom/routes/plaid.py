@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from bankloom.core.errors import ExchangeInProgressError, InvalidRequestError
+from bankloom.core.errors import (
+    ExchangeInProgressError,
+    InvalidRequestError,
+    NotFoundError,
+    UnknownLinkTokenError,
+    UnknownPublicTokenError,
+)
 from bankloom.models import Account, TransactionFilter, page_of_transactions
 from bankloom.routes import answers, link_shapes, shapes
 from bankloom.routes.access import MayLink, MayRead, MaySync
@@ -19,6 +25,8 @@ from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.threads import ThreadsDep
 from bankloom.services import link_item, open_link, request_run, show_run
 from bankloom.services.api_access import Caller
+from bankloom.services.exchange_token import Linked
+from bankloom.services.find_linker import UpdateModeTokenError
 from bankloom.services.open_link import OpenedLink
 from bankloom.services.runtime import Runtime
 
@@ -79,11 +87,24 @@ def _exchange(
     asked = link_item.ExchangeRequest(
         body.public_token, body.product, user_name, body.link_token, body.allow_duplicate
     )
-    linked = link_item.exchange(runtime, asked)
     if not caller.may_see_tokens:
-        return linked._asdict() | {"access_token": None}
+        return _exchange_of_a_person(runtime, asked)._asdict() | {"access_token": None}
+    linked = link_item.exchange(runtime, asked)
     link_item.note_told(runtime, linked)
     return linked._asdict()
+
+
+def _exchange_of_a_person(runtime: Runtime, asked: link_item.ExchangeRequest) -> Linked:
+    """Exchange for a key that reaches one user: a token of another's is not there, nor who has it."""
+    try:
+        return link_item.exchange(runtime, asked)
+    except UpdateModeTokenError:
+        raise
+    except (UnknownPublicTokenError, UnknownLinkTokenError) as error:
+        raise NotFoundError(
+            "This user has no such public token or link token here: it is unknown, expired, spent, "
+            "or of somebody else. Open Link again for a new one."
+        ) from error
 
 
 @router.get("/accounts", response_model=list[shapes.AccountAnswer], responses=shapes.errors(404))

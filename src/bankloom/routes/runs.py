@@ -8,10 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from bankloom.models import RunStatus
+from bankloom.core.errors import NotFoundError
+from bankloom.models import RunStatus, SyncRun
 from bankloom.models.run_history import RunFilter, page_of_runs
 from bankloom.routes import answers, run_shapes, shapes
-from bankloom.routes.access import MayRead, MaySync
+from bankloom.routes.access import Call, MayRead, MaySync
 from bankloom.routes.answers import JsonAnswer
 from bankloom.services import cancel_run, show_run
 
@@ -51,10 +52,7 @@ def list_runs(  # noqa: PLR0913, PLR0917 - one parameter a documented filter
 @router.get("/runs/{run_id}", response_model=run_shapes.RunAnswer, responses=shapes.errors(404))
 def show(run_id: uuid.UUID, call: MayRead) -> JsonAnswer:
     """Tell how a run stands or ended; one that was superseded answers as its successor."""
-    run = show_run.run_now(call.runtime, run_id)
-    with call.runtime.database.session() as session:
-        call.caller.item(session, run.item_id, None)
-    return JsonAnswer(answers.run_json(run))
+    return JsonAnswer(answers.run_json(_reachable(call, run_id)))
 
 
 @router.post(
@@ -62,8 +60,17 @@ def show(run_id: uuid.UUID, call: MayRead) -> JsonAnswer:
 )
 def cancel(run_id: uuid.UUID, call: MaySync) -> JsonAnswer:
     """Cancel a run that has not ended, and tell how it stands; one that has ended stays as it is."""
-    run = show_run.run_now(call.runtime, run_id)
-    with call.runtime.database.session() as session:
-        call.caller.item(session, run.item_id, None)
+    run = _reachable(call, run_id)
     cancel_run.now(call.runtime, run.item_id, run.id)
     return JsonAnswer(answers.run_json(show_run.run_now(call.runtime, run.id)))
+
+
+def _reachable(call: Call, run_id: uuid.UUID) -> SyncRun:
+    """Return the run, or its successor. Errors: `NotFoundError`, the same for a run of another user."""
+    run = show_run.run_now(call.runtime, run_id)
+    try:
+        with call.runtime.database.session() as session:
+            call.caller.item(session, run.item_id, None)
+    except NotFoundError as error:
+        raise NotFoundError(show_run.NO_SUCH_RUN) from error
+    return run

@@ -46,7 +46,17 @@ class Action(enum.StrEnum):
     ITEM_IMPORTED = "item.imported", "An Item linked elsewhere was taken over, or changed by that."
     ITEM_REPAIRED = "item.repaired", "Somebody, or Plaid, said that update mode was gone through."
     ITEM_REFRESHED = "item.refreshed", "Plaid was asked to ask the bank again, which it bills."
+    ITEM_REMOVED = (
+        "item.removed",
+        "An Item was removed at Plaid, for its data to be erased, or kept.",
+    )
+    USER_ERASED = "user.erased", "A whole person was erased."
     DUPLICATE_DISCARDED = "duplicate.discarded", "A held duplicate was thrown away."
+    TOKEN_ROTATED = "token.rotated", "Plaid replaced an access token, and the new one was stored."
+    KEYRING_ROTATED = (
+        "keyring.rotated",
+        "`bankloom keys rotate` made this key of the keyring the one that seals.",
+    )
     TOKEN_TOLD = "token.told", "A raw access token was given to a caller."
     SYNC_ASKED = (
         "sync.asked",

@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from bankloom.services.plaid_messages import ItemAddResult, LinkTokenInfo
     from bankloom.services.runtime import Runtime
 
+
+class UpdateModeTokenError(UnknownPublicTokenError):
+    """The public token comes from update mode, which changes no access token."""
+
+    def __init__(self, item_id: str) -> None:
+        super().__init__(
+            "This public token comes from update mode, which changes no access token: there is "
+            f"nothing to exchange. Call POST /plaid/items/{item_id}/repaired instead.",
+            item_id=item_id,
+        )
+
+
 SESSIONS_ASKED_MAX = 50
 SESSIONS_ASKED_AT_ONCE = 8
 
@@ -59,7 +71,7 @@ def named_linker(
     if user_name and (user is None or user.id != link.user_id):
         raise UnknownLinkTokenError
     if link.item_id:
-        raise _of_update_mode(link.item_id)
+        raise UpdateModeTokenError(link.item_id)
     return Linker(session.get_one(User, link.user_id).name, link.user_id, link.id)
 
 
@@ -86,7 +98,7 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
         if result and named and named.user_name != user_name:
             raise UnknownPublicTokenError
         if result and link.item_id:
-            raise _of_update_mode(link.item_id)
+            raise UpdateModeTokenError(link.item_id)
         if result:
             return Linker(user_name, link.user_id, link.id, result)
     if runtime.user_id is not None:
@@ -97,14 +109,6 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
             "the call with the link_token or the user_id it was made for. Nothing was exchanged."
         )
     return named
-
-
-def _of_update_mode(item_id: str) -> UnknownPublicTokenError:
-    return UnknownPublicTokenError(
-        "This public token comes from update mode, which changes no access token: there is nothing "
-        f"to exchange. Call POST /plaid/items/{item_id}/repaired instead.",
-        item_id=item_id,
-    )
 
 
 def _asked(

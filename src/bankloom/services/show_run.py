@@ -27,12 +27,15 @@ class Standing(NamedTuple):
     begins_at: datetime | None
 
 
+NO_SUCH_RUN = "There is no run of that id."
+
+
 def run_now(runtime: Runtime, run_id: uuid.UUID) -> SyncRun:
     """Return the run as it stands, or the one that took its place. Errors: `NotFoundError`."""
     with runtime.database.session() as session:
         run = SyncRun.latest_form(session, run_id)
     if run is None:
-        raise NotFoundError("There is no run of that id.")
+        raise NotFoundError(NO_SUCH_RUN)
     return run
 
 

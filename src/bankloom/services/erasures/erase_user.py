@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, ExchangeInProgressError, NotFoundError
 from bankloom.models import Erasure, ExchangeClaim, Item, Subject, User, erased_rows
-from bankloom.services import retry_policy, settle_run
+from bankloom.services import audit, retry_policy, settle_run
 from bankloom.services.erasures import erase_item
 from bankloom.services.erasures.work import (
     FIRST_WAIT,
@@ -123,6 +123,13 @@ def _delete_user(work: Work, user_id: uuid.UUID) -> bool:
     try:
         with work.runtime.database.session() as session:
             work.count(session, "users", User.delete(session, user_id))
+            audit.note(
+                work.runtime,
+                session,
+                audit.Action.USER_ERASED,
+                user_id=user_id,
+                receipt_id=work.erasure.id,
+            )
             Erasure.forget_user(session, user_id)
             work.erasure.finish(session, clock.now())
     except IntegrityError:

@@ -6,11 +6,16 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
-from bankloom.core.errors import BankloomError, ItemRemovedError, PlaidRefusedError
+from bankloom.core.errors import (
+    BankloomError,
+    ItemRemovedError,
+    PlaidRefusedError,
+    PlaidUnreachableError,
+)
 from bankloom.models import Erasure, Item, ItemProduct, RunStatus, SyncRun
-from bankloom.services import item_health, jobs, retry_policy, settle_run
+from bankloom.services import audit, item_health, jobs, lost_token, retry_policy, settle_run
 from bankloom.services.erasures.work import FIRST_WAIT, LONGEST_WAIT
-from bankloom.services.plaid_errors import ALREADY_GONE, may_have_been_done
+from bankloom.services.plaid_errors import ALREADY_GONE, TOKEN_LOST, TOKEN_VOID, may_have_been_done
 from bankloom.services.runtime import refuse_other_world
 
 if TYPE_CHECKING:
@@ -68,9 +73,22 @@ def _ask(work: Work, item: Item) -> _Removed:
                 raise
             refused, current = error, _item_of(work)
         if current is None or current.token_generation == item.token_generation:
-            return _Removed(refused.request_id, refused.error_code)
+            return _Removed(refused.request_id, _meaning(work.runtime, current, refused))
         item = current
     raise refused
+
+
+def _meaning(runtime: Runtime, item: Item | None, refused: PlaidRefusedError) -> str:
+    """Return why it counts as gone. Errors: `PlaidUnreachableError` while its token is being replaced."""
+    if item is None or refused.error_code != TOKEN_VOID or item.removed_at is not None:
+        return refused.error_code
+    if lost_token.is_under_way(item, runtime.settings):
+        raise PlaidUnreachableError(_BEING_REPLACED) from refused
+    was_lost = item.token_asked_at is not None or item.reported_error_code == TOKEN_LOST
+    return TOKEN_LOST if was_lost else refused.error_code
+
+
+_BEING_REPLACED = "The Item's access token is being replaced. All is kept; it is tried again."
 
 
 def _token_of(runtime: Runtime, item: Item) -> str:
@@ -110,4 +128,13 @@ def _commit(work: Work, item_id: str, removed: _Removed) -> None:
             for run in SyncRun.open_of(session, item_id):
                 SyncRun.end(session, run.id, RunStatus.CANCELLED, **reason)
             jobs.forget(session, item_id)
+            audit.note(
+                work.runtime,
+                session,
+                audit.Action.ITEM_REMOVED,
+                item_id=item_id,
+                user_id=item.user_id,
+                receipt_id=work.erasure.id,
+                keeps_data=work.erasure.keeps_data,
+            )
         Erasure.note_removed(work.erasure, session, at, **removed._asdict())
