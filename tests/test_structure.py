@@ -22,7 +22,7 @@ SOURCES = [
 
 def test_imports_point_one_way() -> None:
     """Imports go cli > app > worker > routes > services > models > core, and the two products never meet."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     # A process of its own: in ours it would turn off every logger that there is.
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
