@@ -66,6 +66,7 @@ def running_service(
         "BANKLOOM_DATABASE_URL": database_url,
         "BANKLOOM_ENCRYPTION_KEYS": ours.KEYRING,
         "BANKLOOM_RATE_LIMITS": "off",
+        "BANKLOOM_REQUESTS_PER_MINUTE": "0",  # the one caller here has one key
     }
     command = [sys.executable, "-c", "from bankloom.cli import main; main()", "serve"]
     with Program(

@@ -6,6 +6,7 @@ import io
 import itertools
 import logging
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,19 @@ def _passable(folder: Path) -> Path:
 @pytest.fixture
 def embedded_database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
     """The URL of a fresh copy of the migrated database, on the embedded server."""
+    with _copy_on(cluster) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(cluster: EmbeddedPostgres) -> Iterator[str]:
+    """The same, for a service that a whole file of tests shares."""
+    with _copy_on(cluster) as url:
+        yield url
+
+
+@contextmanager
+def _copy_on(cluster: EmbeddedPostgres) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(cluster.admin_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE bankloom OWNER bankloom')

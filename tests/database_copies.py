@@ -79,9 +79,18 @@ class Place:
 
 
 def hashes(url: str) -> dict[str, TableHash]:
-    """Count and hash every table of a database."""
+    """Count and hash every table of a database, but the audit log: it tells of its copying."""
     with copy_session.opened(Address.parse(url)) as connection:
-        return table_hashes.of(connection)
+        found = table_hashes.of(connection)
+    assert "bankloom.audit_entries" in found
+    return {name: each for name, each in found.items() if name != "bankloom.audit_entries"}
+
+
+def noted(url: str) -> list[tuple[str, str]]:
+    """Return (action, actor) of the audit log, the oldest first."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT action, actor FROM bankloom.audit_entries ORDER BY at"
+        return connection.execute(query).fetchall()
 
 
 def is_empty(url: str) -> bool:

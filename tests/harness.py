@@ -17,7 +17,7 @@ import httpx
 import uvicorn
 
 from bankloom.app import create_app, open_runtime
-from bankloom.cli.serve import IDLE_SECONDS
+from bankloom.cli.http_server import server_config
 from bankloom.core.settings import PlaidSettings, Settings
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def settings_for(bank_url: str, database_url: str, data_dir: Path, **more: Any) 
         "database_url": database_url,
         "data_dir": data_dir,
         "rate_limits": "off",
+        "requests_per_minute": 0,
+        "bad_keys_per_minute": 0,
         **more,
     }
     return Settings(plaid=plaid, _env_file=None, **values)
@@ -146,13 +148,8 @@ def serving(
     if gets_webhooks:
         settings = settings.model_copy(update={"public_url": url})
     runtime = open_runtime(settings)
-    config = uvicorn.Config(
-        create_app(runtime, with_worker=with_worker),
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=IDLE_SECONDS,  # or a call after a pause may meet the server's hanging up
-    )
-    server = uvicorn.Server(config)
+    app = create_app(runtime, with_worker=with_worker)
+    server = uvicorn.Server(server_config(app, settings))
     thread = threading.Thread(target=server.run, args=([listener],), name="service")
     thread.start()
     try:
@@ -242,6 +239,8 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "BANKLOOM_WORKER_CONCURRENCY": str(settings.worker_concurrency),
         "BANKLOOM_SYNC_INTERVAL_SECONDS": str(settings.sync_interval_seconds),
         "BANKLOOM_CHECK_INTERVAL_SECONDS": str(settings.check_interval_seconds),
+        "BANKLOOM_REQUESTS_PER_MINUTE": str(settings.requests_per_minute),
+        "BANKLOOM_BAD_KEYS_PER_MINUTE": str(settings.bad_keys_per_minute),
         "BANKLOOM_LOG_LEVEL": settings.log_level,
     }
     if settings.rate_limits:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from sqlalchemy import Row
+    from sqlalchemy import Engine, Row
 
     from bankloom.services.runtime import Runtime
     from harness import Api
@@ -150,18 +150,19 @@ def query(runtime: Runtime, sql: str, **params: Any) -> Sequence[Row[Any]]:
 
 
 @contextmanager
-def executed(runtime: Runtime) -> Iterator[list[tuple[str, Any]]]:
+def executed(runtime: Runtime, of: Engine | None = None) -> Iterator[list[tuple[str, Any]]]:
     """Give the SQL statements that the service's sessions execute in a block, with parameters."""
+    engine = of or runtime.database.engine
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
         seen.append((statement, parameters))
 
-    event.listen(runtime.database.engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     try:
         yield seen
     finally:
-        event.remove(runtime.database.engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def dictate_page(bank: Running, page: dict[str, Any], **fault: Any) -> None:

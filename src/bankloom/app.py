@@ -13,7 +13,11 @@ from fastapi_offline import FastAPIOffline
 from bankloom import migrations
 from bankloom.console import doors as console
 from bankloom.routes import (
+    audit,
+    docs_page,
+    erasures,
     errors,
+    hardening,
     health,
     items,
     keys,
@@ -29,6 +33,7 @@ from bankloom.routes.threads import Threads
 from bankloom.services.api_access import first_key
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
 from bankloom.worker import WorkerThread
@@ -42,6 +47,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ONE_WALL = (
+    "Requests of a user's key are confined by their queries alone, not by the database too (%s). "
+    "docs/operating.md says what an administrator runs to build the second wall."
+)
+
 
 def open_runtime(settings: Settings) -> Runtime:
     """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
@@ -49,15 +59,19 @@ def open_runtime(settings: Settings) -> Runtime:
     return Runtime.open(settings, migrations.upgraded)
 
 
-def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
+def create_app(
+    runtime: Runtime, *, with_worker: bool = True, listens_on: str | None = None
+) -> FastAPI:
     """Build the ASGI app over opened parts; its lifespan runs the worker and closes the parts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.threads = Threads()
         app.state.intake = Intake(runtime)
+        if runtime.wall.problem is not None:
+            log.warning(_ONE_WALL, runtime.wall.problem)
         try:
-            with CountsKeeper(runtime), SecretFollower(runtime):
+            with Announced(runtime, "serve"), CountsKeeper(runtime), SecretFollower(runtime):
                 if with_worker:
                     with WorkerThread(runtime) as worker:
                         app.state.worker = worker
@@ -72,6 +86,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
         title="Bankloom",
         version=version("bankloom"),
         description="Keeps your own database in step with your banks, through Plaid.",
+        docs_url=None,  # ours is `docs_page`, over the same packaged files
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -80,14 +95,18 @@ def create_app(runtime: Runtime, *, with_worker: bool = True) -> FastAPI:
     strict = [Depends(only_declared_query)]
     app.include_router(plaid.router, dependencies=strict)
     app.include_router(items.router, dependencies=strict)
+    app.include_router(erasures.router, dependencies=strict)
     app.include_router(runs.router, dependencies=strict)
     app.include_router(link.router, dependencies=strict)
     app.include_router(keys.router, dependencies=strict)
+    app.include_router(audit.router, dependencies=strict)
     app.include_router(webhooks.router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(docs_page.router)
     console.install(app)
     errors.install(app)
+    hardening.install(app, runtime.settings, listens_on)
     request_id.install(app)
     return app
 

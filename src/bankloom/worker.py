@@ -70,7 +70,7 @@ class Supervisor:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self._runtime = runtime.acting_for("worker")
         self._stopping = threading.Event()
         self._workers: tuple[Worker, ...] = ()
         self._executor = ThreadPoolExecutor(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bankloom.services.runtime import KEYRING_FILE
+from bankloom.core.keyring_file import NAME as KEYRING_FILE
 from commands import bankloom
 from harness import wait_until
 

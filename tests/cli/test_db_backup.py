@@ -14,6 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 import outside_server
+from bankloom.cli.acting import actor
 from bankloom.core.keyring import Keyring
 from commands import COMMAND, bankloom
 from database_copies import (
@@ -23,6 +24,7 @@ from database_copies import (
     held_in_the_middle,
     is_empty,
     linked_and_synced,
+    noted,
     started,
     waits_for_a_lock,
 )
@@ -110,6 +112,9 @@ def test_a_restored_database_is_the_same(file: Path, place: Place, empty_url: st
     assert restored.returncode == 0, restored.stderr
     assert hashes(empty_url) == hashes(place.url)
     assert "items 1" in restored.stdout
+    backed_up = ("database.backed_up", actor())
+    assert noted(place.url) == [backed_up]
+    assert noted(empty_url) == [backed_up, ("database.restored", actor())]
 
 
 @pytest.mark.skipif(not outside_server.is_available(), reason=outside_server.NOT_RUN)

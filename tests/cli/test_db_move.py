@@ -23,6 +23,7 @@ from database_copies import (
     held_in_the_middle,
     is_empty,
     linked_and_synced,
+    noted,
     started,
     waits_for_a_lock,
 )
@@ -96,6 +97,7 @@ def test_to_a_server_and_back(bank: Running, reachable_dir: Path, outside: Outsi
         assert "Set BANKLOOM_DATABASE_URL" in went.stdout
         assert re.search(r"bankloom\.transactions +700 ", went.stderr)
         assert hashes(url) == before == first.hashes()
+        assert noted(url)[-1][0] == "database.moved"
         assert_goes_on(there, item_id)
         second.take_keyring_of(first)
         back = moved(Place(bank, second.data_dir, url), "--to-embedded")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from bankloom.cli.signin import sign_in_link
 from bankloom.models import ApiKey, Scope, User
 from bankloom.services import console_access, prune
+from chromium_browser import browser
 from harness import API_KEY, serving
 from scenes import query
 
@@ -157,3 +159,31 @@ def test_neither_codes_nor_sessions_are_stored(service: Service) -> None:
     assert len(session_id) > 40
     assert code not in rows
     assert session_id not in rows
+
+
+def test_the_link_in_a_real_browser(service: Service) -> None:
+    """It signs in by itself and leaves no code in the address; without JavaScript the code is pasted.
+
+    Nothing breaks the policy, and nothing is asked of another host.
+    """
+    url, runtime = service
+    said: list[str] = []
+    asked: list[str] = []
+    with browser() as chromium:
+        page = chromium.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: asked.append(request.url))
+        code = console_access.new_code(runtime)
+        page.goto(sign_in_link(url, code))
+        page.get_by_role("heading", name="You are signed in").wait_for()
+        assert page.url == f"{url}/console"
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("heading", name="Sign in").wait_for()
+        plain = chromium.new_context(java_script_enabled=False).new_page()
+        plain.goto(f"{url}/")
+        plain.get_by_label("One-time code or API key").fill(console_access.new_code(runtime))
+        plain.get_by_role("button", name="Sign in").click()
+        plain.get_by_role("heading", name="You are signed in").wait_for()
+    assert said == []
+    assert not any(code in each for each in asked)
+    assert [each for each in asked if not each.startswith((url, "data:"))] == []

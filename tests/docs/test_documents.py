@@ -18,16 +18,18 @@ from pydantic import SecretStr
 
 import bankloom
 from bankloom.cli import app as bankloom_command
-from bankloom.core import errors
+from bankloom.core import confined, errors, secret_managers
 from bankloom.core.copy_errors import CopyError
 from bankloom.core.counting import Counted
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE, VIEWS_SCHEMA
 from bankloom.core.embedded_postgres.errors import EmbeddedPostgresError
 from bankloom.core.errors import BankloomError
+from bankloom.core.secrets import NAMES, SecretSources
 from bankloom.core.settings import PlaidSettings, Settings
 from bankloom.models import LinkState, ProductState, RunStatus
-from bankloom.routes import health, items, link, metrics, plaid, runs, webhooks
+from bankloom.routes import audit, erasures, health, items, link, metrics, plaid, runs, webhooks
 from bankloom.services import plaid_errors, retry_policy
+from bankloom.services.audit import Action
 from bankloom.services.counted import COUNTED
 from bankloom.services.gauges import GAUGES, Gauge
 
@@ -85,14 +87,17 @@ def default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in {None, ""} if not isinstance(value, list) else False:
-        return "unset"
     if isinstance(value, list):
         value = ",".join(value)
+    if value in {None, ""}:
+        return "unset"
     return f"`{value}`".replace(str(Path.home()), "~")
 
 
-@pytest.mark.parametrize("row", [*rows_of(PlaidSettings), *rows_of(Settings)])
+ROWS = [row for kind in (PlaidSettings, Settings, SecretSources) for row in rows_of(kind)]
+
+
+@pytest.mark.parametrize("row", ROWS)
 def test_every_setting_is_documented(row: str) -> None:
     """Variable, type, default and meaning stand in the configuration page as in the code."""
     assert row in CONFIGURATION.read_text().splitlines(), f"missing or different: {row}"
@@ -100,11 +105,21 @@ def test_every_setting_is_documented(row: str) -> None:
 
 def test_no_setting_is_made_up() -> None:
     """A variable that the page names exists."""
-    known = {row.split("`")[1] for row in [*rows_of(PlaidSettings), *rows_of(Settings)]}
+    known = {row.split("`")[1] for row in ROWS}
     text = "\n".join(path.read_text() for path in DOCUMENTS)
     named = set(re.findall(r"\b(?:PLAID|BANKLOOM)_[A-Z_]+[A-Z]\b", text))
     # the first of these belongs to the tests, not to the service
     assert named - known <= {"BANKLOOM_TEST_SERVER_URL", "PLAID_OPENAPI_FILE"}
+
+
+def test_the_secrets_are_documented() -> None:
+    """Their section names each, and is loud about the managers that nothing here was tried on."""
+    section = CONFIGURATION.read_text().split("\n## Where secrets come from\n")[1].split("\n## ")[0]
+    assert all(f"`{name}`" in section.split("\n\n")[0] for name in NAMES)
+    for label in (secret_managers.GOOGLE, secret_managers.AZURE):
+        name = label.removesuffix(" (untested)")
+        assert re.search(rf"^\| {name} \|.*\| \*\*untested\*\* \|$", section, re.MULTILINE)
+        assert f"### {name}\n\n**Untested**" in section
 
 
 # Errors
@@ -129,6 +144,7 @@ ONLY_IN_RUNS = {
     errors.StagingIncompleteError,
     errors.RebuildTooLargeError,
     errors.RunCancelledError,
+    errors.ItemRemovedError,
 }
 INSIDE = {"superseded", "stopped"}  # end a run from within; a run answers as its successor
 
@@ -193,7 +209,8 @@ def test_the_times_are_documented() -> None:
 
 def test_the_connections_are_documented() -> None:
     """Both pages say how many connections a process may open, as the pool has them."""
-    kept, more, all_of_them = POOL_SIZE, POOL_OVERFLOW, POOL_SIZE + POOL_OVERFLOW
+    kept, more = POOL_SIZE + confined.POOL_SIZE, POOL_OVERFLOW + confined.POOL_OVERFLOW
+    all_of_them = kept + more
     configuration, operating = (
         " ".join(page.read_text().split()) for page in (CONFIGURATION, OPERATING)
     )
@@ -236,12 +253,27 @@ def test_no_metric_is_made_up() -> None:
     assert named <= known
 
 
+# The audit log
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_is_documented(action: Action) -> None:
+    """Operating's table says of an action what the code does."""
+    assert f"| `{action}` | {action.meaning} |" in OPERATING.read_text().splitlines()
+
+
+def test_no_action_is_made_up() -> None:
+    """The table of actions has no row more."""
+    rows = OPERATING.read_text().partition("| action | ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\S+)` \|", rows, re.MULTILINE)) == set(Action)
+
+
 # Endpoints, columns
 
 
 def endpoints() -> list[str]:
     """Return every endpoint as the route's page names it."""
-    modules = (plaid, items, link, runs, webhooks, health, metrics)
+    modules = (plaid, items, erasures, link, runs, webhooks, health, metrics, audit)
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [

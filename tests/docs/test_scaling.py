@@ -11,6 +11,7 @@ import tables
 from bounds import of_constants, of_plaid
 from fleet import CALLS, Fleet
 
+from bankloom.core import confined
 from bankloom.core.db import POOL_OVERFLOW, POOL_SIZE
 from bankloom.services import rate_limits
 
@@ -82,7 +83,7 @@ def test_the_limits_of_linking_are_those_of_the_table() -> None:
 
 def test_the_connections_are_those_of_the_pool() -> None:
     """What `max_connections` has to allow is counted from what a process may open."""
-    sessions = POOL_SIZE + POOL_OVERFLOW
+    sessions = POOL_SIZE + POOL_OVERFLOW + confined.POOL_SIZE + confined.POOL_OVERFLOW
     text = " ".join(PAGE.split())
     assert f"may open {sessions + 6}, {sessions} for its sessions and 6 for its worker" in text
     assert f"4 web processes and 16 workers: {20 * (sessions + 6)}" in text

@@ -11,13 +11,15 @@ import pytest
 from bankloom.core import clock, signatures
 from bankloom.models import Item, User, WebhookDelivery
 from bankloom.services import tick
+from bankloom.services.erasures import erase_item
+from bankloom.services.erasures.work import Effort
 from bankloom.services.store_item import put_item
 from bankloom.services.webhooks import actions as webhook_actions
 from bankloom.services.webhooks import bodies as webhook_bodies
-from bankloom.services.webhooks.actions import FIRST_WAIT, LONGEST_WAIT
+from bankloom.services.webhooks.actions import ERASED, FIRST_WAIT, LONGEST_WAIT
 from bankloom.services.webhooks.receive import Intake, Received
 from harness import wait_until
-from scenes import query, sandbox_public_token, waiting_for_locks
+from scenes import never, query, sandbox_public_token, waiting_for_locks
 from webhook_sender import body_of, plaid_keys, updates_available
 from workers import jobs_of, runs, store_item
 
@@ -81,7 +83,7 @@ def replayed(parts: Runtime, row: Row[Any]) -> str:
     """Replay a delivery; return the outcome."""
     with parts.database.session() as session:
         delivery = session.get_one(WebhookDelivery, row.id)
-        return webhook_actions.replay(session, parts.plaid.world, delivery)
+        return webhook_actions.replay(parts, session, delivery)
 
 
 def test_what_no_run_has_answered_is_asked_again(
@@ -115,6 +117,23 @@ def test_a_delivery_of_an_item_that_was_removed_is_done_with(
     tick.now(parts, [])
     again = row_of(parts, row)
     assert (again.handled_at is None, again.next_try_at) == (False, None)
+
+
+def test_a_late_webhook_of_an_erased_item_leaves_nothing(
+    parts: Runtime, bank: Running, send: Callable[[bytes], Row[Any]]
+) -> None:
+    """It is taken, so that Plaid does not repeat it; neither its body nor the Item's id is stored."""
+    item_id = store_item(parts, bank)
+    kept = store_item(parts, bank)
+    erase_item.now(parts, item_id, Effort(never))
+    erase_item.now(parts, kept, Effort(never), erase_item.Wish(keeps_data=True))
+    row = send(updates_available(item_id))
+    assert (row.item_id, row.outcome, row.handled_at is None) == (None, ERASED, False)
+    assert parts.keyring.open(row.body_sealed, row.jwt_hash) == "{}"
+    assert send(updates_available(kept)).handled_at
+    assert query(parts, "SELECT 1 FROM sync_runs") == []
+    assert query(parts, "SELECT item_id FROM items") == [(kept,)]
+    assert not jobs_of(parts)
 
 
 def test_a_replay_does_it_again(

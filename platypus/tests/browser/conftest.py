@@ -11,23 +11,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
+from chromium_browser import browser
 from link_browser import PLATYPUS_TAG, Link
 from platypus_bank.testing import Running
 
-# Debian's two packages; the shell has no windows of its own to draw, and takes half the time.
-BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 NODE_MODULES = Path(__file__).parents[1] / "node" / "node_modules"
 APP = Path(__file__).parent / "app"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>An app</title>
 <link rel="icon" href="data:,">{scripts}"""
 PLAIN = '<button id="connect">Connect a bank</button><script src="plain.js"></script>'
@@ -43,15 +34,8 @@ PAGES = {
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser for a file of tests: its event loop must not outlive them."""
-    found = next((each for each in BROWSERS if each.exists()), None)
-    if found is None:
-        pytest.skip(
-            "no Chromium: pages are NOT tested in a browser (apt-get install chromium-headless-shell)"
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
+    with browser() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

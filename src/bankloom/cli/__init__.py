@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from bankloom.cli import db, demo, doctor, items, jobs, keys, serve, signin, webhooks
+from bankloom.cli import (
+    audit,
+    db,
+    demo,
+    doctor,
+    erasure,
+    items,
+    jobs,
+    keys,
+    serve,
+    signin,
+    webhooks,
+)
 from bankloom.core.errors import BankloomError
 
 app = typer.Typer(
@@ -39,10 +51,13 @@ app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(signin.signin)
 app.command()(doctor.doctor)
+items.app.command()(erasure.remove)
 app.add_typer(items.app, name="items")
+app.add_typer(erasure.users, name="users")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(db.app, name="db")
 
 

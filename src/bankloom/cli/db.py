@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
-from bankloom.cli import db_backup, db_move, db_upgrade, signals
+from bankloom.cli import acting, db_backup, db_move, db_upgrade, signals
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
+from bankloom.services import audit
 from bankloom.services.reader_role import reader_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from bankloom.core.address import Address
 
@@ -44,8 +44,10 @@ def url(*, reset: Reset = False) -> None:
 
     The embedded server answers at it while `bankloom serve` or `bankloom worker` runs.
     """
-    with _opened() as (database, folder):
-        typer.echo(reader_address(database, folder, reset=reset).url)
+    with _opened() as (database, settings):
+        reader = reader_address(database, settings.data_dir, reset=reset)
+        acting.note(settings, database, audit.Action.READER_TOLD, to="url", reset=reset)
+        typer.echo(reader.url)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -53,20 +55,21 @@ def psql(
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed to psql.")] = None,
 ) -> None:
     """Open psql; what follows is handed to it, as in: bankloom db psql -c 'TABLE accounts'."""
-    with _opened() as (database, folder):
+    with _opened() as (database, settings):
         program = _find_psql(database)
-        reader = reader_address(database, folder)
+        reader = reader_address(database, settings.data_dir)
+        acting.note(settings, database, audit.Action.READER_TOLD, to="psql")
         raise SystemExit(_run_psql(program, reader, arguments or []))
 
 
 @contextmanager
-def _opened() -> Iterator[tuple[Database, Path]]:
-    """Give the database and the data folder: no keyring, and no change of the schema."""
+def _opened() -> Iterator[tuple[Database, Settings]]:
+    """Give the database and the settings: no change of the schema."""
     settings = Settings.read()
     logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database:
         migrations.require_current(database)
-        yield database, settings.data_dir
+        yield database, settings
 
 
 def _find_psql(database: Database) -> str:

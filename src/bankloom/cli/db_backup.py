@@ -12,17 +12,19 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from bankloom import migrations
-from bankloom.cli import signals
+from bankloom.cli import acting, signals
 from bankloom.cli.progress import shown, size
 from bankloom.core import logs
 from bankloom.core.db import Database
+from bankloom.core.keyring import INDEX_KEY_NAME
 from bankloom.core.settings import Settings
+from bankloom.services import audit
 from bankloom.services.copies import back_up, copy_session, fill_database
 from bankloom.services.copies.restore_backup import Backup
-from bankloom.services.runtime import KEYRING_FILE
+from bankloom.services.keyrings.open_keyring import VARIABLE, file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from bankloom.services.copies.back_up import Contents
 
@@ -44,6 +46,7 @@ def backup(file: To) -> None:
     settings = Settings.read()
     logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(Database.open(settings)) as database, shown("Writing the backup") as tell:
+        acting.note(settings, database, audit.Action.DATABASE_BACKED_UP)
         if file == Path("-"):
             with _standard_output() as stream:
                 contents = back_up.to_stream(database.address, stream)
@@ -51,7 +54,7 @@ def backup(file: To) -> None:
             contents = back_up.to_file(database.address, file, _spoken(tell))
     where = "to standard output" if file == Path("-") else f"{file} ({size(file.stat().st_size)})"
     typer.echo(f"Wrote {where}: {_described(contents)}.", err=True)
-    typer.echo(_about_the_keyring(settings), err=True)
+    typer.echo(_about_the_keyring(settings, contents.key_names), err=True)
 
 
 def restore(file: From) -> None:
@@ -71,7 +74,14 @@ def restore(file: From) -> None:
         with fill_database.now(database.address) as connection:
             read.load(connection, tell)
             contents = back_up.Contents.of(connection)
+        acting.note(
+            settings,
+            database,
+            audit.Action.DATABASE_RESTORED,
+            taken_from_revision=contents.revision,
+        )
     typer.echo(f"Restored {_rows(contents)} (schema {contents.revision}).")
+    typer.echo(f"The keyring was not in it, and is as it was here{_needed(read.key_names)}.")
     typer.echo(
         "Start `bankloom serve`: it goes on where the backup was taken. The original must not run "
         "beside it: both would sync the same banks."
@@ -109,13 +119,16 @@ def _rows(contents: Contents) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in contents.rows.items())
 
 
-def _about_the_keyring(settings: Settings) -> str:
-    where = (
-        "the setting BANKLOOM_ENCRYPTION_KEYS"
-        if settings.encryption_keys
-        else settings.data_dir / KEYRING_FILE
-    )
+def _about_the_keyring(settings: Settings, key_names: Sequence[str]) -> str:
+    file = file_of(settings)
+    where = file.path if file else f"the setting {VARIABLE}"
     return (
-        f"The keyring is not in it. It is {where}. Keep a copy of that too, and apart: without it "
-        "every bank must be linked anew, and both together open every linked bank."
+        f"The keyring is not in it. It is {where}{_needed(key_names)}. Keep a copy of that too, and "
+        "apart: without it every bank must be linked anew, and both together open every linked bank."
     )
+
+
+def _needed(key_names: Sequence[str]) -> str:
+    """Say which keys open what is sealed, where anything is."""
+    listed = ", ".join(f"'{name}'" for name in [*key_names, INDEX_KEY_NAME])
+    return f"; of its keys this needs {listed}" if key_names else ""

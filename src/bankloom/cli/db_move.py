@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from bankloom.cli import signals
+from bankloom.cli import acting, signals
 from bankloom.cli.progress import comparison, console, shown
 from bankloom.core import logs
 from bankloom.core.address import Address
@@ -17,6 +17,7 @@ from bankloom.core.copy_errors import SameDatabaseError
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.settings import Settings
+from bankloom.services import audit
 from bankloom.services.copies import copy_database, copy_session, database_snapshot, fill_database
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def move(to_url: ToUrl = None, *, to_embedded: ToEmbedded = False) -> None:
     logs.configure("warning", settings.log_format, settings.secret_texts)
     target = _target(settings, to_url, to_embedded=to_embedded)
     _copy(settings, target)
+    with closing(Database.open(target)) as database:
+        acting.note(target, database, audit.Action.DATABASE_MOVED)
     typer.echo(f"The copy is equal. {_next_step(settings, target)}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,9 +19,6 @@ from bankloom.services.doctor.findings import Standing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy.orm import Session
-
-    from bankloom.core.db import Database
     from bankloom.services.doctor.findings import Finding
 
 _STYLES = {Standing.OK: "green", Standing.WARNING: "yellow", Standing.FAILURE: "bold red"}
@@ -38,7 +34,7 @@ def doctor(*, as_json: AsJson = False, strict: Strict = False) -> None:
     """
     signals.end_in_order()
     logs.configure("error", "text", [])
-    findings = examine.now(_current)
+    findings = examine.now(migrations.looked_at)
     seen = list(findings) if as_json else list(_shown(findings))
     if as_json:
         json.dump([finding._asdict() for finding in seen], sys.stdout, indent=2)
@@ -46,13 +42,6 @@ def doctor(*, as_json: AsJson = False, strict: Strict = False) -> None:
     bad = {Standing.FAILURE, Standing.WARNING} if strict else {Standing.FAILURE}
     if any(finding.standing in bad for finding in seen):
         raise typer.Exit(1)
-
-
-@contextmanager
-def _current(database: Database) -> Iterator[Session]:
-    migrations.require_current(database)
-    with database.session() as session:
-        yield session
 
 
 def _shown(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""`bankloom items`: looks at Items, syncs and refreshes them, and imports those linked elsewhere."""
+"""`bankloom items`: looks at Items, syncs, refreshes and imports them, replaces their access tokens."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import uuid
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy.exc import IntegrityError
 
+from bankloom.cli import signals
 from bankloom.cli.item_tables import (
     console,
     item_table,
@@ -23,8 +25,17 @@ from bankloom.cli.opened import opened
 from bankloom.core.errors import BankloomError, InvalidRequestError, NotFoundError
 from bankloom.core.logs import redact
 from bankloom.models import Item, ItemState, RunStatus
-from bankloom.services import import_item, jobs, refresh_item, request_run, show_item, show_run
+from bankloom.services import (
+    import_item,
+    jobs,
+    refresh_item,
+    request_run,
+    rotate_token,
+    show_item,
+    show_run,
+)
 from bankloom.services.api_access import EVERYONE, Caller
+from bankloom.services.keyrings.processes import Announced
 
 if TYPE_CHECKING:
     from bankloom.services.runtime import Runtime
@@ -73,14 +84,13 @@ def sync(item: ItemId, *, wait: Wait = False, allow_removals: AllowRemovals = Fa
     """Ask for a run of an Item: pull what Plaid has. It costs nothing."""
     with opened() as runtime:
         with runtime.database.session() as session:
-            if Item.find(session, item) is None:
+            found = Item.find(session, item)
+            if found is None:
                 raise _unknown_item()
             silent_seconds = runtime.settings.worker_silent_seconds
             if not jobs.a_worker_lives(session, silent_seconds):
                 typer.echo("No worker runs: it waits for `bankloom serve` or a worker.", err=True)
-            run_id = request_run.request(
-                session, item, request_run.PERSON, allow_removals=allow_removals
-            )
+            run_id = request_run.by_person(runtime, session, found, allow_removals=allow_removals)
         if not wait:
             typer.echo(f"Asked for run {run_id}; `bankloom jobs list` shows how it stands.")
             return
@@ -115,6 +125,18 @@ def refresh(item: ItemId, *, yes: Yes = False) -> None:
     typer.echo(f"Asked (Plaid's request id {request_id}). What is new comes by itself.")
 
 
+@app.command("rotate-token")
+def rotate_token_(item: ItemId) -> None:
+    """Have Plaid replace an Item's access token, as after a leak. The old one is void at once.
+
+    An app that was given the old token must ask with the Item's id from then on, or for the new one.
+    """
+    both = (signal.SIGINT, signal.SIGTERM)
+    with opened() as runtime, signals.noted(*both):  # to stop in the middle would lose the new one
+        rotate_token.now(runtime, item)
+    typer.echo("Replaced and stored. A run proves it; `bankloom jobs list` shows how that stands.")
+
+
 @app.command("import")
 def import_() -> None:
     """Import Items linked elsewhere, a line each from standard input: ACCESS_TOKEN USER PRODUCTS.
@@ -123,7 +145,7 @@ def import_() -> None:
     lines and those that begin with # are left out. It is safe to repeat.
     """
     done: Counter[str] = Counter()
-    with opened() as runtime:
+    with opened() as runtime, Announced(runtime, "items import"):
         for number, line in enumerate(sys.stdin.buffer, start=1):
             if line.strip() and not line.lstrip().startswith(b"#"):
                 done[_import_line(runtime, number, line)] += 1

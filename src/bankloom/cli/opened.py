@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from bankloom.app import open_runtime
-from bankloom.cli import signals
+from bankloom.cli import acting, signals
 from bankloom.core import logs
 from bankloom.core.errors import DatabaseLostError
 from bankloom.core.settings import Settings
@@ -27,6 +27,6 @@ def opened() -> Iterator[Runtime]:
     logs.configure("warning", settings.log_format, settings.secret_texts)
     with closing(open_runtime(settings)) as runtime:
         try:
-            yield runtime
+            yield runtime.acting_for(acting.actor())
         except (OperationalError, InterfaceError) as error:
             raise DatabaseLostError("The database went away. Look at it, and try again.") from error

@@ -14,21 +14,18 @@ import typer
 import uvicorn
 
 from bankloom.app import create_app, open_runtime, start
+from bankloom.cli.http_server import server_config
 from bankloom.cli.signin import sign_in_link
 from bankloom.core import logs
 from bankloom.core.settings import Settings
 from bankloom.services import console_access
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
+from bankloom.services.keyrings.processes import Announced
 from bankloom.worker import WorkerThread
 
-GRACE_SECONDS = 3
 LAST_SECONDS = 1
 """How long threads that hang have once everything is closed: Plaid's answer may take two minutes."""
-
-IDLE_SECONDS = 75
-"""Longer than common proxies and clients keep an idle connection (60 s), so that they close it first:
-where the server does, in the very moment of a call, that call gets no answer."""
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the others waiting, instead of Python's 0.005: the worker's threads decode
@@ -63,16 +60,9 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = 
     link = sign_in_link(settings.public_url or here, console_access.new_code(runtime))
     typer.echo(f"Sign in to the console, once and within 15 minutes: {link}")
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = create_app(runtime, with_worker=not no_worker)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=IDLE_SECONDS,
-    )
+    app = create_app(runtime, with_worker=not no_worker, listens_on=host)
     try:
-        _Server(config).run(sockets=[listener])
+        _Server(server_config(app, settings)).run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has left in order, and raises the signal again that it left for
     finally:
@@ -102,7 +92,12 @@ def worker(concurrency: Concurrency = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        with CountsKeeper(runtime), SecretFollower(runtime), WorkerThread(runtime) as thread:
+        with (
+            Announced(runtime, "worker"),
+            CountsKeeper(runtime),
+            SecretFollower(runtime),
+            WorkerThread(runtime) as thread,
+        ):
             asked_to_stop.wait()
     finally:
         runtime.close()

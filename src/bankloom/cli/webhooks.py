@@ -87,7 +87,7 @@ def replay(delivery_ids: DeliveryIds) -> None:
         for delivery_id in delivery_ids:
             with runtime.database.session() as session:
                 delivery = _found(session, delivery_id)
-                outcome = webhook_actions.replay(session, runtime.plaid.world, delivery)
+                outcome = webhook_actions.replay(runtime, session, delivery)
             typer.echo(f"{delivery_id}: {outcome}")
 
 

@@ -12,13 +12,16 @@ from starlette.staticfiles import StaticFiles
 from bankloom.console.pages import page
 from bankloom.console.visits import PageCall, VisitDep, checked_form, visit_of
 from bankloom.core.access_errors import FormOutdatedError, SignInNeededError, UnauthorizedError
+from bankloom.core.http_errors import TooManyRequestsError
 from bankloom.routes.access import RuntimeDep, runtime_of
+from bankloom.routes.hardening.rates import admitted
 from bankloom.services import console_access
 
 HOME = "/console"
 SIGN_IN = "/console/signin"
 GIVEN_MAX = 512
 SEE_OTHER = 303
+NO_SUCH_KEY = "That is no code of the last 15 minutes that is still unused, and no living API key."
 
 router = APIRouter(include_in_schema=False)
 _form = [Depends(checked_form)]
@@ -54,18 +57,18 @@ def sign_in_page(visit: VisitDep) -> HTMLResponse:
 
 @router.post(SIGN_IN, dependencies=_form)
 def sign_in(
+    request: Request,
     visit: VisitDep,
     runtime: RuntimeDep,
     given: Annotated[str, Form(max_length=GIVEN_MAX)] = "",
 ) -> Response:
     """Begin a session; what is wrong is said on the same page, and not repeated there."""
     try:
-        signed_in = console_access.sign_in(runtime, given.strip())
+        signed_in = admitted(request, given, lambda: console_access.sign_in(runtime, given.strip()))
     except UnauthorizedError:
-        problem = (
-            "That is no code of the last 15 minutes that is still unused, and no living API key."
-        )
-        return page(visit, "sign_in.html", 401, problem=problem)
+        return page(visit, "sign_in.html", 401, problem=NO_SUCH_KEY)
+    except TooManyRequestsError as error:
+        return page(visit, "sign_in.html", error.status, problem=error.message)
     answer = RedirectResponse(HOME, SEE_OTHER)
     visit.signed_in(signed_in.session_id).keep(answer)
     return answer

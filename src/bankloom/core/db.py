@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import threading
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import psycopg
@@ -17,9 +19,10 @@ from bankloom.core.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresEr
 from bankloom.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import Dialect, Engine
     from sqlalchemy.pool import ConnectionPoolEntry
 
     from bankloom.core.settings import Settings
@@ -31,7 +34,8 @@ SCHEMA_LOCK = 0x62616E6B6C6F6F6D
 """The key of an advisory lock, "bankloom": one process at a time makes or changes the schemas."""
 OLDEST_SUPPORTED = 150_000  # PostgreSQL 15, as `server_version_num` writes it
 POOL_SIZE = 10
-POOL_OVERFLOW = 16  # few enough that three processes fit into PostgreSQL's default of 100
+POOL_OVERFLOW = 10
+"""Few enough, with those of `core/confined.py`, that three processes fit into PostgreSQL's default of 100."""
 CONNECT_SECONDS = 10
 SILENT_MILLISECONDS = 30_000  # how long a vanished host may leave sent bytes unacknowledged
 IDLE_SECONDS = 60  # a process frozen in the middle of a commit holds its locks no longer than this
@@ -42,6 +46,9 @@ _OPTIONS = (
     f"-c search_path={SCHEMA},{ENGINE_SCHEMA} -c timezone=UTC "
     f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
 )
+
+if TYPE_CHECKING:
+    Begin = Callable[[], AbstractContextManager[Session]]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +72,45 @@ class _Pool(QueuePool):
             self.dispose()
 
 
+def engine_of(
+    connect: Callable[..., psycopg.Connection[Any]], size: int, overflow: int, **options: Any
+) -> Engine:
+    """Return an engine over connections of our own making, which `end` ends."""
+
+    def do_connect(
+        _dialect: Dialect, _record: ConnectionPoolEntry, _args: list[Any], kwargs: dict[str, Any]
+    ) -> psycopg.Connection[Any]:
+        return connect(**kwargs)
+
+    engine = create_engine(
+        "postgresql+psycopg://",  # libpq's URLs say more than SQLAlchemy's: we connect ourselves
+        poolclass=_Pool,
+        pool_size=size,
+        max_overflow=overflow,
+        hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
+        **options,
+    )
+    event.listen(engine, "do_connect", do_connect)
+    return engine
+
+
+def end(engine: Engine) -> None:
+    """Close the connections; one that is still in use is closed when it comes back."""
+    cast("_Pool", engine.pool).ended.set()
+    engine.dispose()
+
+
+def tuned(address: Address, more: str = "") -> Address:
+    """Return the address as a service's sessions use it; the last of the options, `more`, wins."""
+    theirs = address.parameters.get("options", "")
+    return address.but(
+        options=f"{_UNLESS_THE_URL_SAYS} {theirs} {_OPTIONS} {more}".rstrip(),
+        application_name="bankloom",
+        connect_timeout=CONNECT_SECONDS,
+        tcp_user_timeout=SILENT_MILLISECONDS,
+    )
+
+
 class Database:
     """One PostgreSQL database: an engine, its sessions, and the embedded server if it is ours.
 
@@ -74,23 +120,12 @@ class Database:
 
     def __init__(self, url: str, embedded: EmbeddedPostgres | None = None) -> None:
         self.address = Address.parse(url)
-        self.conninfo = self.address.but(
-            options=f"{_UNLESS_THE_URL_SAYS} {self.address.parameters.get('options', '')} {_OPTIONS}",
-            application_name="bankloom",
-            connect_timeout=CONNECT_SECONDS,
-            tcp_user_timeout=SILENT_MILLISECONDS,
-        ).conninfo
+        self.conninfo = tuned(self.address).conninfo
         self.embedded = embedded
-        self.engine = create_engine(
-            "postgresql+psycopg://",  # libpq's URLs say more than SQLAlchemy's: we connect ourselves
-            poolclass=_Pool,
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_OVERFLOW,
-            pool_pre_ping=True,
-            hide_parameters=True,  # an error's text goes to the log, and parameters are people's data
-        )
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        event.listen(self.engine, "do_connect", self._connect)
+        connect = partial(self.connect, self.conninfo)
+        self.engine = engine_of(connect, POOL_SIZE, POOL_OVERFLOW, pool_pre_ping=True)
+        self.whole = self
+        self._begin: Begin = sessionmaker(self.engine, expire_on_commit=False).begin
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -115,8 +150,14 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Give a session that commits when the block ends and rolls back if it raises."""
-        with self._sessions.begin() as session:
+        with self._begin() as session:
             yield session
+
+    def through(self, begin: Begin) -> Self:
+        """Return the same database, whose sessions are begun in another way; its `whole` is this one."""
+        other = copy.copy(self)
+        other._begin = begin  # noqa: SLF001 - of our own class
+        return other
 
     def check_version(self) -> None:
         """Refuse a server older than the oldest supported major version."""
@@ -138,25 +179,18 @@ class Database:
 
         A thread that still has a connection, or asks for one late, has it closed when it is done.
         """
-        cast("_Pool", self.engine.pool).ended.set()
-        self.engine.dispose()
+        end(self.engine)
         if self.embedded is not None:
             self.embedded.stop()
 
-    def _connect(
-        self,
-        _dialect: Dialect,
-        _record: ConnectionPoolEntry,
-        _args: list[Any],
-        kwargs: dict[str, Any],
-    ) -> psycopg.Connection[Any]:
-        """Connect; where the embedded server has died, start it again first."""
+    def connect(self, conninfo: str, **kwargs: Any) -> psycopg.Connection[Any]:
+        """Connect by some conninfo; where the embedded server has died, start it again first."""
         try:
-            return psycopg.connect(self.conninfo, **kwargs)
+            return psycopg.connect(conninfo, **kwargs)
         except psycopg.OperationalError:
             if self.embedded is None or not self._is_back(self.embedded):
                 raise
-            return psycopg.connect(self.conninfo, **kwargs)
+            return psycopg.connect(conninfo, **kwargs)
 
     @staticmethod
     def _is_back(server: EmbeddedPostgres) -> bool:

@@ -275,6 +275,13 @@ class RunCancelledError(BankloomError):
     status = 502
 
 
+class ItemRemovedError(BankloomError):
+    """The Item was removed, so nothing is synced any more. Link the bank anew to go on."""
+
+    code = "item_removed"
+    status = 502
+
+
 class ConfigurationError(BankloomError):
     """The settings don't fit. The message says which one, and how to mend it."""
 

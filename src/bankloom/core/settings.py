@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bankloom.core import environment, secrets
+from bankloom.core import addresses, environment, secrets
 from bankloom.core.environment import COMMON
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.logs import LogFormat
@@ -126,6 +126,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How long ended runs, ended Link sessions and handled webhook deliveries are kept.",
     )
+    on_revoked: Literal["keep", "delete"] = Field(
+        "keep", description="What becomes of data whose sharing a person has ended at their bank."
+    )
+    revoked_grace_days: int = Field(
+        7, ge=0, description="How long such data is kept before it is deleted, if it is."
+    )
     rebuild_removal_share_max: float = Field(
         0.2,
         ge=0,
@@ -142,6 +148,30 @@ class Settings(BaseSettings):
     )
     worker_silent_seconds: float = Field(
         10, ge=3, description="How long a worker may be silent before its jobs go to another."
+    )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Further names that the service answers to, comma separated; "
+        "`*.example.com` for all below it, `*` for any.",
+    )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Addresses or networks of the proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed, comma separated.",
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Origins whose pages may call the API with a key, comma separated; `*` for all.",
+    )
+    requests_per_minute: int = Field(
+        1200,
+        ge=0,
+        description="How often one key may call one process in a minute; 0: as it likes.",
+    )
+    bad_keys_per_minute: int = Field(
+        30,
+        ge=0,
+        description="How many wrong keys one address may show one process in a minute; 0: any number.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least severe level that is logged."
@@ -166,6 +196,30 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
+
+    @field_validator("allowed_hosts", "trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [each.strip() for each in value.split(",") if each.strip()]
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, value: list[str]) -> list[str]:
+        return [addresses.host(each) for each in value]
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        return [addresses.network(each) for each in value]
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        return [addresses.origin(each) for each in value]
 
     @property
     def webhook_url(self) -> str | None:

@@ -62,6 +62,14 @@ def require_current(database: Database) -> None:
         )
 
 
+@contextmanager
+def looked_at(database: Database) -> Iterator[Session]:
+    """Give a session for a look at a current database. Errors: as `require_current`."""
+    require_current(database)
+    with database.session() as session:
+        yield session
+
+
 def require_known(revision: str, holder: str) -> None:
     """Refuse a schema that a newer Bankloom has made. Errors: `ConfigurationError`, naming its holder."""
     scripts = ScriptDirectory(str(files(__name__)))

@@ -31,7 +31,8 @@ class Account(Base):
     Balances are in the account's own currency and keep Plaid's digits and sign: for credit and
     loan accounts a positive `current` is what is owed (spec `AccountBalance`). `described_at` is
     when Plaid's `/accounts/get` last told of it; None for a stub, made because Link or a
-    transaction named it first. `closed_at` is since when Plaid has not listed it.
+    transaction named it first. `closed_at` is since when Plaid has not listed it; `revoked_at`
+    when its webhook said that the person took it back, which a listing of the account disproves.
     """
 
     __tablename__ = "accounts"
@@ -53,6 +54,7 @@ class Account(Base):
     payload: Mapped[bytes | None]
     described_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
     @classmethod
@@ -94,6 +96,22 @@ class Account(Base):
             )
 
     @classmethod
+    def note_revoked(cls, session: Session, item_id: str, account_id: str, at: datetime) -> None:
+        """Note that Plaid said that the person took this account back."""
+        named = update(cls).where(cls.item_id == item_id, cls.account_id == account_id)
+        session.execute(named.values(revoked_at=at))
+
+    @classmethod
+    def revoked_before(cls, session: Session, before: datetime, limit: int) -> Sequence[Account]:
+        """Return accounts that were said to be revoked, and have not been listed since before then."""
+        revoked = (
+            select(cls)
+            .join(Item, Item.item_id == cls.item_id)
+            .where(cls.revoked_at <= before, cls.closed_at <= before, Item.removed_at.is_(None))
+        )
+        return session.scalars(revoked.order_by(cls.closed_at).limit(limit)).all()
+
+    @classmethod
     def names_and_masks(
         cls, session: Session, user_id: uuid.UUID, institution_id: str, except_in: Collection[str]
     ) -> set[tuple[str, str, str | None]]:
@@ -119,7 +137,7 @@ class Account(Base):
     ) -> bool:
         """Say whether these accounts are all there, closed or not, and the user's if one is named."""
         query = select(func.count()).select_from(cls).join(Item, Item.item_id == cls.item_id)
-        query = query.where(one_of(cls.account_id, account_ids), Item.removed_at.is_(None))
+        query = query.where(one_of(cls.account_id, account_ids))
         if user_id is not None:
             query = query.where(Item.user_id == user_id)
         return session.execute(query).scalar_one() == len(set(account_ids))
@@ -128,14 +146,19 @@ class Account(Base):
     def listing(
         cls, session: Session, user_id: uuid.UUID | None, item_id: str | None
     ) -> Sequence[Row[Account, str, str]]:
-        """Return (Account, user name, institution name) rows of one user or of all, oldest first."""
+        """Return (Account, user name, institution name) rows of one user or of all, oldest first.
+
+        Those of a removed Item, whose history was kept, are listed only where it is named.
+        """
         query = (
             select(cls, User.name, Institution.name)
             .join(Item, Item.item_id == cls.item_id)
             .join(User, User.id == Item.user_id)
             .outerjoin(Institution, Institution.institution_id == Item.institution_id)
-            .where(Item.removed_at.is_(None), cls.closed_at.is_(None))
+            .where(cls.closed_at.is_(None))
         )
+        if item_id is None:
+            query = query.where(Item.removed_at.is_(None))
         if user_id is not None:
             query = query.where(Item.user_id == user_id)
         if item_id is not None:
@@ -153,5 +176,5 @@ def _put_described(columns: tuple[str, ...]) -> Insert:
     return statement.on_conflict_do_update(
         index_elements=[Account.account_id],
         where=Account.item_id == statement.excluded.item_id,
-        set_={**new, "closed_at": None},
+        set_={**new, "closed_at": None, "revoked_at": None},
     )

@@ -157,12 +157,12 @@ class ApiKey(Base):
         session.execute(delete(cls).where(cls.minted, ended < before))
 
     @classmethod
-    def create_first(cls, session: Session, name: str) -> str | None:
+    def create_first(cls, session: Session, name: str) -> NewKey | None:
         """Store a new key and return it, unless one was ever made; of two callers at once, one gets it."""
         session.execute(text(f"LOCK TABLE {cls.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
         if session.execute(select(cls.id).limit(1)).first():
             return None
-        return cls.create(session, name).text
+        return cls.create(session, name)
 
 
 def fitting_scopes(user_id: uuid.UUID | None) -> list[Scope]:

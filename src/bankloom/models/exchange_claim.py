@@ -63,6 +63,7 @@ class ExchangeClaim(Base):
 
     __tablename__ = "exchange_claims"
     __table_args__ = (
+        Index("exchange_claims_sealed_key_idx", text("split_part(public_token_sealed, '.', 2)")),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ClaimState)), "state"
         ),
@@ -219,6 +220,12 @@ class ExchangeClaim(Base):
             cls.state == ClaimState.CLAIMED,
             cls.attempts == attempt,
         )
+
+    @classmethod
+    def any_open_of(cls, session: Session, user_id: uuid.UUID) -> bool:
+        """Say whether an exchange of this user is not settled: it may end in an Item."""
+        theirs = select(cls.state).where(cls.user_id == user_id, cls.state == ClaimState.CLAIMED)
+        return session.execute(theirs.limit(1)).first() is not None
 
     @classmethod
     def left_over(

@@ -38,14 +38,6 @@ class Standing(NamedTuple):
     removed: bool
 
 
-class SealedToken(NamedTuple):
-    """The sealed access token of an Item, and the keyed hash by which it is found."""
-
-    item_id: str
-    sealed: str
-    hash: str
-
-
 class ItemState(enum.StrEnum):
     """How an Item is, all told; docs/item_states.md draws it."""
 
@@ -76,12 +68,17 @@ class Item(Base):
 
     `check_at` is when the Item itself is due: then `/item/get` is asked, and the balances are read.
     Until `cooling_until` nothing of it is asked, because Plaid said that it was asked too much.
+    `token_asked_at` is when Plaid was asked for another access token; while its answer is not
+    stored, the present one may be void.
     `bank_updated_at` and `bank_failed_at` are when Plaid last reached the bank for transactions,
     and last failed to (spec `ItemStatus`).
+
+    Of a removed Item the access token is destroyed; a row that stays is the history that was kept.
     """
 
     __tablename__ = "items"
     __table_args__ = (
+        Index("items_sealed_key_idx", text("split_part(access_token_sealed, '.', 2)")),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ItemState)), "state"
         ),
@@ -89,6 +86,11 @@ class Item(Base):
             "items_check_idx",
             "check_at",
             postgresql_where=text("check_at IS NOT NULL AND removed_at IS NULL"),
+        ),
+        CheckConstraint(
+            "removed_at IS NOT NULL"
+            " OR (access_token_sealed IS NOT NULL AND access_token_hash IS NOT NULL)",
+            "token",
         ),
     )
 
@@ -98,9 +100,10 @@ class Item(Base):
     environment: Mapped[str]
     base_url: Mapped[str]
     client_id: Mapped[str]
-    access_token_sealed: Mapped[str]
-    access_token_hash: Mapped[str] = mapped_column(unique=True)
+    access_token_sealed: Mapped[str] = mapped_column(nullable=True)  # null: see the class
+    access_token_hash: Mapped[str] = mapped_column(nullable=True, unique=True)
     token_generation: Mapped[int] = mapped_column(server_default="1")
+    token_asked_at: Mapped[datetime | None]
     run_id: Mapped[uuid.UUID | None]
     webhook_url: Mapped[str | None]
     consent_expires_at: Mapped[datetime | None]
@@ -149,6 +152,35 @@ class Item(Base):
         ).scalar_one_or_none()
 
     @classmethod
+    def is_held(cls, session: Session, item_id: str) -> bool:
+        """Say whether we hold the Item, even if this session is confined to another user than its own."""
+        return bool(session.execute(_IS_HELD, {"item_id": item_id}).scalar_one())
+
+    @classmethod
+    def find_kept(cls, session: Session, item_id: str) -> Item | None:
+        """Return the Item, also where it was removed and its row is still here."""
+        return session.execute(select(cls).where(cls.item_id == item_id)).scalar_one_or_none()
+
+    @classmethod
+    def ids_of_user(cls, session: Session, user_id: uuid.UUID) -> Sequence[str]:
+        """Return all Items of a user, the removed ones too, oldest first."""
+        theirs = select(cls.item_id).where(cls.user_id == user_id)
+        return session.scalars(theirs.order_by(cls.created_at, cls.item_id)).all()
+
+    @classmethod
+    def revoked_before(
+        cls, session: Session, before: datetime, error_code: str, limit: int
+    ) -> Sequence[Item]:
+        """Return the Items that have been revoked since before an instant, for this reason."""
+        revoked = select(cls).where(
+            cls.state == ItemState.REVOKED,
+            cls.error_code == error_code,
+            cls.state_since <= before,
+            cls.removed_at.is_(None),
+        )
+        return session.scalars(revoked.order_by(cls.state_since).limit(limit)).all()
+
+    @classmethod
     def standing(cls, session: Session, item_id: str) -> Standing | None:
         """Return how an Item stands, removed or not; None where we have never held it."""
         row = session.execute(_STANDING, {"item_id": item_id}).one_or_none()
@@ -170,8 +202,13 @@ class Item(Base):
         item_id: str | None = None,
         states: Sequence[str] = (),
     ) -> Sequence[Row[Item, str]]:
-        """Return (Item, user name) rows of one user or of all, oldest first."""
-        query = select(cls, User.name).join(User).where(cls.removed_at.is_(None))
+        """Return (Item, user name) rows of one user or of all, oldest first.
+
+        Removed ones, whose history was kept, are listed only where they are asked for.
+        """
+        query = select(cls, User.name).join(User)
+        if item_id is None and ItemState.REMOVED not in states:
+            query = query.where(cls.removed_at.is_(None))
         if user_id is not None:
             query = query.where(cls.user_id == user_id)
         if item_id is not None:
@@ -200,14 +237,6 @@ class Item(Base):
         return [World(*row) for row in rows]
 
     @classmethod
-    def any_sealed(cls, session: Session) -> SealedToken | None:
-        """Return the sealed access token of some Item, to try the keys on."""
-        columns = (cls.item_id, cls.access_token_sealed, cls.access_token_hash)
-        query = select(*columns).where(cls.removed_at.is_(None))
-        row = session.execute(query.limit(1)).one_or_none()
-        return SealedToken(*row) if row else None
-
-    @classmethod
     def lock(cls, session: Session, item_id: str) -> Item | None:
         """Lock the Item for this commit; None where there is none or it was removed.
 
@@ -219,6 +248,12 @@ class Item(Base):
             .where(cls.item_id == item_id, cls.removed_at.is_(None))
             .with_for_update(key_share=True)
         ).scalar_one_or_none()
+
+    @classmethod
+    def lock_kept(cls, session: Session, item_id: str) -> None:
+        """Lock the Item for this commit in the same way, removed or not."""
+        row = select(cls.item_id).where(cls.item_id == item_id)
+        session.execute(row.with_for_update(key_share=True))
 
     @classmethod
     def hold(
@@ -236,6 +271,8 @@ class Item(Base):
             .with_for_update(key_share=True)
         ).scalar_one_or_none()
 
+
+_IS_HELD = text("SELECT bankloom.holds_item(:item_id)")
 
 # Built once: a webhook's answer waits for it.
 _STANDING = select(Item.environment, Item.base_url, Item.client_id, Item.removed_at).where(

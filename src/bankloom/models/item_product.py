@@ -167,6 +167,11 @@ class ItemProduct(Base):
         session.execute(early.values(next_try_at=until))
 
     @classmethod
+    def rest(cls, session: Session, item_id: str) -> None:
+        """Let no tag of the Item be due any more; the caller has locked them."""
+        session.execute(update(cls).where(cls.item_id == item_id).values(next_try_at=None))
+
+    @classmethod
     def lock(cls, session: Session, item_id: str) -> None:
         """Lock the Item's set of tags for this commit, those that it does not have yet included.
 

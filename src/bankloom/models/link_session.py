@@ -70,6 +70,7 @@ class LinkSession(Base):
 
     __tablename__ = "link_sessions"
     __table_args__ = (
+        Index("link_sessions_sealed_key_idx", text("split_part(link_token_sealed, '.', 2)")),
         CheckConstraint(
             "purpose IN ({})".format(", ".join(f"'{each}'" for each in LinkPurpose)), "purpose"
         ),
@@ -79,6 +80,7 @@ class LinkSession(Base):
             text("created_at DESC"),
             postgresql_where=text("link_token_sealed IS NOT NULL"),
         ),
+        Index("link_sessions_item_idx", "item_id", postgresql_where=text("item_id IS NOT NULL")),
     )
 
     id: Mapped[OurId]
@@ -112,7 +114,7 @@ class LinkSession(Base):
         ).scalar_one_or_none()
 
     @classmethod
-    def newest_open(
+    def newest_open(  # noqa: PLR0913 - whose come first, and whose alone
         cls,
         session: Session,
         world: World,
@@ -120,8 +122,9 @@ class LinkSession(Base):
         *,
         session_id: uuid.UUID | None,
         user_id: uuid.UUID | None,
+        only_of: uuid.UUID | None = None,
     ) -> Sequence[Row[LinkSession, str]]:
-        """Return (session, user name) rows that this Plaid can still be asked about.
+        """Return (session, user name) rows that this Plaid can still be asked about, of all or one user.
 
         First the named session, then the named user's, then those for new Items, then those that
         nothing was exchanged of yet, and the newest first.
@@ -135,6 +138,8 @@ class LinkSession(Base):
         )
         askable = (cls.link_token_sealed.is_not(None), cls.world == str(world))
         query = select(cls, User.name).join(User).where(*askable)
+        if only_of is not None:
+            query = query.where(cls.user_id == only_of)
         return session.execute(query.order_by(*likeliest_first).limit(limit)).all()
 
     @classmethod

@@ -35,8 +35,12 @@ class User(Base):
     def get_or_create(cls, session: Session, name: str) -> User:
         """Return the user of that name, made if need be; until this commit nobody forgets them.
 
-        One statement that locks the row: between two, a refused call could delete the user.
+        A user who is there is locked; whoever is not is made in one statement that locks the row, for
+        between two a refused call could delete the user. A confined session may do the former only.
         """
+        named = select(cls).where(cls.name == name).with_for_update(key_share=True)
+        if known := session.scalars(named).one_or_none():
+            return known
         kept = (
             insert(cls)
             .values(name=name)
@@ -60,6 +64,12 @@ class User(Base):
             connection.execute(
                 delete(cls).where(cls.id == user_id)
             )  # refused if anything is theirs
+
+    @classmethod
+    def delete(cls, session: Session, user_id: uuid.UUID) -> int:
+        """Delete the user; return how many that were. Errors: `IntegrityError` if anything is theirs."""
+        gone = session.execute(delete(cls).where(cls.id == user_id).returning(cls.id))
+        return len(gone.all())
 
     @classmethod
     def more_than_one(cls, session: Session) -> bool:

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.errors import InvalidRequestError
 from bankloom.models import Scope
+from bankloom.routes.hardening.rates import admitted
 from bankloom.services.api_access import Caller, authenticate
 from bankloom.services.runtime import Runtime
 
@@ -43,19 +44,25 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 
 class Call(NamedTuple):
-    """A call that may be made: the parts it works with, and who makes it."""
+    """A call that may be made: the parts it works with, and who makes it.
+
+    For a user's key the parts are confined to that user; no route needs to know.
+    """
 
     runtime: Runtime
     caller: Caller
 
     @classmethod
     def of(cls, runtime: Runtime, caller: Caller) -> Self:
-        """Return a caller's call: the parts act in their name."""
+        """Return a caller's call: the parts act in their name, and for a user's key on that user only."""
+        if caller.user_id is not None:
+            return cls(runtime.confined_to(caller.user_id, caller.name), caller)
         return cls(runtime.acting_for(caller.name), caller)
 
 
 def call_of(
     scopes: SecurityScopes,
+    request: Request,
     runtime: RuntimeDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Call:
@@ -65,7 +72,8 @@ def call_of(
     """
     if credentials is None:
         raise UnauthorizedError
-    caller = authenticate(runtime, credentials.credentials)
+    key = credentials.credentials
+    caller = admitted(request, key, lambda: authenticate(runtime, key))
     caller.require(scopes.scopes)
     return Call.of(runtime, caller)
 

@@ -87,11 +87,11 @@ def _exchange(
     asked = link_item.ExchangeRequest(
         body.public_token, body.product, user_name, body.link_token, body.allow_duplicate
     )
-    if caller.may_see_tokens:
-        linked = link_item.exchange(runtime, asked)._asdict()
-    else:
-        linked = _exchange_of_a_person(runtime, asked)._asdict() | {"access_token": None}
-    return linked
+    if not caller.may_see_tokens:
+        return _exchange_of_a_person(runtime, asked)._asdict() | {"access_token": None}
+    linked = link_item.exchange(runtime, asked)
+    link_item.note_told(runtime, linked)
+    return linked._asdict()
 
 
 def _exchange_of_a_person(runtime: Runtime, asked: link_item.ExchangeRequest) -> Linked:
@@ -180,6 +180,4 @@ def _request_run(runtime: Runtime, caller: Caller, body: shapes.SyncRequest) -> 
     token_hash = runtime.keyring.hash(body.access_token) if body.access_token else None
     with runtime.database.session() as session:
         item = caller.item(session, body.item_id, token_hash)
-        return request_run.request(
-            session, item.item_id, request_run.PERSON, allow_removals=body.allow_removals
-        )
+        return request_run.by_person(runtime, session, item, allow_removals=body.allow_removals)

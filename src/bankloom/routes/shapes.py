@@ -182,11 +182,12 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetails
 
 
+ANY_CALL = (400, 401, 403, 408, 413, 414, 421, 422, 429, 431, 500, 503)
+
+
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of these error statuses and of those that any call may meet."""
-    return {
-        status: {"model": ErrorAnswer} for status in (400, 401, 403, 413, 422, 500, 503, *statuses)
-    }
+    return {status: {"model": ErrorAnswer} for status in (*ANY_CALL, *statuses)}
 
 
 def sync_answers() -> dict[int | str, dict[str, Any]]:

@@ -7,7 +7,7 @@ doors that it names are those of docs/routes/plaid.md.
 from __future__ import annotations
 
 from bankloom.models import ClaimState, ItemState
-from bankloom.services.plaid_errors import GONE, Remedy, remedy_of_code
+from bankloom.services.plaid_errors import GONE, TOKEN_LOST, Remedy, remedy_of_code
 
 _UPDATE_MODE = "POST /plaid/items/{item_id}/link-token"
 _BY_ITSELF = "Nothing need be done: it is tried again by itself, see next_try_at."
@@ -56,6 +56,10 @@ _BY_REMEDY = {
 }
 _BY_CODE = {
     **dict.fromkeys(GONE, _BY_STATE[ItemState.REVOKED]),
+    TOKEN_LOST: (
+        "Plaid changed the access token, and the new one was lost on its way to us. Link the bank "
+        "anew, and remove this Item in Plaid's Dashboard: nobody holds it, and Plaid may bill it."
+    ),
     "NO_ACCOUNTS": (
         "No account is shared any more. Send the person through Link's update mode to choose some: "
         f"{_UPDATE_MODE} with reason accounts."

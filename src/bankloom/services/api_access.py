@@ -11,6 +11,7 @@ from bankloom.core import clock
 from bankloom.core.access_errors import ScopeRequiredError, UnauthorizedError
 from bankloom.core.errors import NotFoundError, UserRequiredError
 from bankloom.models import Account, ApiKey, Item, Scope, User
+from bankloom.services import audit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -70,7 +71,7 @@ class Caller:
         """
         user_id = self._whom(session, asked)
         if item_id is not None:
-            self.item(session, item_id, None)
+            self.item_kept(session, item_id)
         if account_ids and not Account.are_all_of(session, account_ids, self.user_id):
             raise NotFoundError("There is no account of that account_id here.")
         return user_id
@@ -111,6 +112,13 @@ class Caller:
             raise NotFoundError("There is no Item of that id or access token here.")
         return found
 
+    def item_kept(self, session: Session, item_id: str) -> Item:
+        """Return such an Item, a removed one whose history was kept too. Errors: `NotFoundError`."""
+        found = Item.find_kept(session, item_id)
+        if found is None or self.user_id not in {None, found.user_id}:
+            raise NotFoundError("There is no Item of that id here.")
+        return found
+
 
 def authenticate(runtime: Runtime, key: str) -> Caller:
     """Return the caller behind a key, compared in constant time. Errors: `UnauthorizedError`."""
@@ -137,4 +145,10 @@ def first_key(runtime: Runtime) -> str | None:
     if runtime.settings.api_key:
         return None
     with runtime.database.session() as session:
-        return ApiKey.create_first(session, "first service key")
+        made = ApiKey.create_first(session, "first service key")
+        if made is None:
+            return None
+        key, row = made
+        created = audit.Action.KEY_CREATED
+        audit.note(runtime, session, created, key=row.prefix, scopes=row.scopes)
+        return key

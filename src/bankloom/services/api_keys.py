@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.core.errors import InvalidRequestError, NotFoundError
 from bankloom.models import ApiKey, Scope, User
 from bankloom.models.api_key import fitting_scopes
+from bankloom.services import audit
 
 if TYPE_CHECKING:
     import uuid
@@ -38,7 +39,7 @@ class WantedKey(NamedTuple):
 def create(runtime: Runtime, wanted: WantedKey) -> NewKey:
     """Make a lasting key. Errors: `InvalidRequestError` for a user's key with scope `admin`."""
     with runtime.database.session() as session:
-        return _create(session, wanted)
+        return _create(runtime, session, audit.Action.KEY_CREATED, wanted)
 
 
 def mint(runtime: Runtime, caller: Caller, wanted: WantedKey, seconds: int) -> NewKey:
@@ -49,7 +50,8 @@ def mint(runtime: Runtime, caller: Caller, wanted: WantedKey, seconds: int) -> N
     ends = clock.now() + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
     wanted = wanted._replace(expires_at=min(ends, caller.expires_at or ends))
     with runtime.database.session() as session:
-        return _create(session, wanted, minted=True, minted_by=caller.key_id)
+        minting = {"minted": True, "minted_by": caller.key_id}
+        return _create(runtime, session, audit.Action.KEY_MINTED, wanted, **minting)
 
 
 def revoke(runtime: Runtime, name: uuid.UUID | str) -> tuple[ApiKey, int]:
@@ -61,10 +63,19 @@ def revoke(runtime: Runtime, name: uuid.UUID | str) -> tuple[ApiKey, int]:
         key = ApiKey.find(session, name)
         if key is None:
             raise NotFoundError("There is no such key. `bankloom keys list` shows all of them.")
-        return key, ApiKey.revoke(session, key.id, clock.now())
+        ended = ApiKey.revoke(session, key.id, clock.now())
+        if ended:
+            _note(runtime, session, audit.Action.KEY_REVOKED, key, ended=ended)
+        return key, ended
 
 
-def _create(session: Session, wanted: WantedKey, **minting: bool | uuid.UUID | None) -> NewKey:
+def _create(
+    runtime: Runtime,
+    session: Session,
+    action: audit.Action,
+    wanted: WantedKey,
+    **minting: Any,
+) -> NewKey:
     user = User.get_or_create(session, wanted.user_name) if wanted.user_name else None
     user_id = user.id if user else None
     unfit = set(wanted.scopes) - set(fitting_scopes(user_id))
@@ -72,12 +83,21 @@ def _create(session: Session, wanted: WantedKey, **minting: bool | uuid.UUID | N
         raise InvalidRequestError(
             "A key needs at least one scope, and one that reaches a single user can't have `admin`."
         )
-    return ApiKey.create(
+    made = ApiKey.create(
         session,
         wanted.name,
         user_id,
         scopes=wanted.scopes,
         owner=wanted.owner,
         expires_at=wanted.expires_at,
-        **minting,  # type: ignore[arg-type]  # minted and minted_by
+        **minting,
     )
+    ends = wanted.expires_at and wanted.expires_at.isoformat(timespec="seconds")
+    _note(runtime, session, action, made.row, scopes=made.row.scopes, expires_at=ends)
+    return made
+
+
+def _note(
+    runtime: Runtime, session: Session, action: audit.Action, key: ApiKey, **facts: Any
+) -> None:
+    audit.note(runtime, session, action, user_id=key.user_id, key=key.prefix, **facts)

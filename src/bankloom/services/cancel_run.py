@@ -10,7 +10,7 @@ from bankloom.core import clock
 from bankloom.core.errors import RunCancelledError
 from bankloom.models import Item, ItemProduct, RunStatus, SyncRun
 from bankloom.models.item_product import FOR_A_PERSON
-from bankloom.services import schedules, settle_run
+from bankloom.services import audit, schedules, settle_run
 from bankloom.services.plaid_errors import CODES_FOR_THE_PERSON
 
 if TYPE_CHECKING:
@@ -53,6 +53,15 @@ def now(runtime: Runtime, item_id: str, only: uuid.UUID | None = None) -> list[C
         reason = settle_run.reason_of(RunCancelledError())
         for run_id, was in cancelled:
             SyncRun.end(session, run_id, RunStatus.CANCELLED, **reason)
+            audit.note(
+                runtime,
+                session,
+                audit.Action.RUN_CANCELLED,
+                item_id=item_id,
+                user_id=item.user_id,
+                run_id=run_id,
+                was=was,
+            )
             log.info("Item %s: run %s was cancelled; it was %s", item_id, run_id, was)
     return cancelled
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bankloom.core import clock
 from bankloom.models import ApiKey, ConsoleSession, SignInCode
+from bankloom.services import audit
 from bankloom.services.api_access import Caller, authenticate, caller_with
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class SignedIn(NamedTuple):
 def new_code(runtime: Runtime) -> str:
     """Make a code that signs the operator in, once, within a quarter of an hour."""
     with runtime.database.session() as session:
+        audit.note(runtime, session, audit.Action.SIGN_IN_CODE_MADE)
         return SignInCode.create(session, clock.now() + timedelta(minutes=CODE_MINUTES))
 
 
@@ -43,6 +45,7 @@ def sign_in(runtime: Runtime, given: str) -> SignedIn:
     ends = at + timedelta(hours=SESSION_HOURS)
     with runtime.database.session() as session:
         if SignInCode.spend(session, given, at):
+            _note(runtime, session, OPERATOR)
             return SignedIn(ConsoleSession.create(session, ends), OPERATOR, ends)
     caller = authenticate(runtime, given)
     ends = min(ends, caller.expires_at or ends)
@@ -51,6 +54,7 @@ def sign_in(runtime: Runtime, given: str) -> SignedIn:
         session_id = ConsoleSession.create(
             session, ends, key_id=caller.key_id, settings_key_hash=settings_key_hash
         )
+        _note(runtime, session, caller)
     return SignedIn(session_id, caller, ends)
 
 
@@ -79,6 +83,11 @@ def forget_old(session: Session, at: datetime) -> None:
     """Delete the codes and sessions that are over."""
     SignInCode.forget_old(session, at)
     ConsoleSession.forget_old(session, at)
+
+
+def _note(runtime: Runtime, session: Session, caller: Caller) -> None:
+    by = runtime.acting_for(caller.name)
+    audit.note(by, session, audit.Action.SIGNED_IN, user_id=caller.user_id)
 
 
 def _settings_key_hash(runtime: Runtime) -> str | None:

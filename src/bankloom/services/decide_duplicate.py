@@ -12,6 +12,7 @@ from bankloom.core.errors import (
     UnknownPublicTokenError,
 )
 from bankloom.models import ExchangeClaim, LinkSession, User
+from bankloom.services import audit
 from bankloom.services.exchange_token import Exchange, OnDuplicate
 from bankloom.services.find_linker import Linker
 
@@ -68,3 +69,11 @@ def _link(runtime: Runtime, claim: ExchangeClaim, user_name: str) -> None:
 def _discard(runtime: Runtime, claim: ExchangeClaim) -> None:
     with runtime.database.session() as session:
         ExchangeClaim.discard(session, claim.public_token_hash)
+        audit.note(
+            runtime,
+            session,
+            audit.Action.DUPLICATE_DISCARDED,
+            item_id=claim.duplicate_of,
+            user_id=claim.user_id,
+            link_session_id=claim.link_session_id,
+        )

@@ -48,7 +48,7 @@ def now(run: Run) -> bool:
         item.webhook_url = registered
         item.described_at = clock.now() if is_final else None
         _note(item, told)
-        item_news.note(item, news)
+        item_news.note(session, item, news)
         item_health.note_answer(session, item.item_id, told.item)
         item.check_at = schedules.next_check(item.state, run.runtime.settings)
         notice_change.now(run, session, told)

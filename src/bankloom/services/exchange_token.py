@@ -6,7 +6,6 @@ import enum
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,14 +15,13 @@ from bankloom.core.errors import (
     BankloomError,
     DatabaseLostError,
     DuplicateItemError,
-    PlaidLimitedError,
     PlaidRefusedError,
-    PlaidUnreachableError,
     UnknownPublicTokenError,
 )
 from bankloom.models import ClaimState, ExchangeClaim, Item, LinkSession, User
-from bankloom.services import request_run
+from bankloom.services import audit, request_run
 from bankloom.services.find_linker import find_duplicate
+from bankloom.services.plaid_errors import may_have_been_done
 from bankloom.services.store_item import (
     add_tag,
     note_history_asked,
@@ -34,6 +32,7 @@ from bankloom.services.store_item import (
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -117,7 +116,7 @@ class Exchange:
         """Give the claim back: nothing was spent, and nothing is left of this call."""
         with self.runtime.database.session() as session:
             user_id = ExchangeClaim.release(session, self.token_hash, attempt)
-        if user_id is not None:
+        if user_id is not None and self.runtime.user_id is None:  # whom a key reaches has that key
             with self.runtime.database.session() as session:
                 User.forget_if_unused(session, user_id)
 
@@ -128,8 +127,7 @@ class Exchange:
         except PlaidRefusedError as error:
             return self._settle_refusal(attempt, error)
         except BankloomError as error:
-            was_sent = isinstance(error, PlaidUnreachableError) and error.was_sent
-            self._settle_silence(attempt, was_sent=was_sent)
+            self._settle_silence(attempt, was_sent=may_have_been_done(error))
             raise
         try:
             with self.runtime.database.session() as session:
@@ -159,7 +157,7 @@ class Exchange:
         Where a twin has finished it meanwhile, the token is void for that, and the answer is its Item.
         Errors: what the refusal means.
         """
-        if _may_have_spent(error):
+        if may_have_been_done(error):
             self._settle_silence(attempt, was_sent=True)
             raise error
         token_is_void = error.error_code == "INVALID_PUBLIC_TOKEN"
@@ -185,7 +183,8 @@ class Exchange:
 
     def _store(self, session: Session, told: TokenExchanged) -> None:
         """Store the Item with its sealed token, its first tags, and the request for its first run."""
-        put_item(self.runtime, session, self._user_id(session), told)
+        user_id = self._user_id(session)
+        put_item(self.runtime, session, user_id, told)
         if self.linker.result:
             put_what_link_told(session, told.item_id, self.linker.result)
         at, link_id = clock.now(), self.linker.session_id
@@ -193,9 +192,25 @@ class Exchange:
         first = ExchangeClaim.settle(session, self.token_hash, told.item_id, at)
         if link_id:
             LinkSession.note_exchange(session, link_id, told.item_id, at)
-        for product in products_of(session, [first or self.product, self.product], link_id):
+        products = products_of(session, [first or self.product, self.product], link_id)
+        for product in products:
             add_tag(session, told.item_id, product, link_id)
         request_run.request(session, told.item_id, "exchange")
+        self._note(session, told.item_id, user_id, products)
+
+    def _note(
+        self, session: Session, item_id: str, user_id: uuid.UUID, products: Sequence[str]
+    ) -> None:
+        audit.note(
+            self.runtime,
+            session,
+            audit.Action.ITEM_LINKED,
+            item_id=item_id,
+            user_id=user_id,
+            products=products,
+            link_session_id=self.linker.session_id,
+            though_duplicate=self.on_duplicate is OnDuplicate.LINK,
+        )
 
     def _compensate(self, attempt: int, told: TokenExchanged, error: Exception) -> None:
         """Undo at Plaid what could not be stored, once another connection proves that it was not.
@@ -208,7 +223,7 @@ class Exchange:
         try:
             with self.runtime.database.session() as session:
                 state = ExchangeClaim.lock(session, self.token_hash)
-                is_new = Item.find(session, told.item_id) is None
+                is_new = not Item.is_held(session, told.item_id)
                 until = lease_until(self.runtime, clock.now())
                 is_ours = is_new and ExchangeClaim.renew(session, self.token_hash, attempt, until)
         except SQLAlchemyError:
@@ -238,15 +253,18 @@ def answer_from(
     item = Item.find(session, claim.item_id or "")
     if item is None or not claim.answers(clock.now()):
         return None
-    add_tag(session, item.item_id, product, claim.link_session_id)
+    if add_tag(session, item.item_id, product, claim.link_session_id):
+        audit.note(
+            runtime,
+            session,
+            audit.Action.ITEM_LINKED,
+            item_id=item.item_id,
+            user_id=item.user_id,
+            products=[product],
+            link_session_id=claim.link_session_id,
+        )
     access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
     return Linked(access_token, item.item_id, product)
-
-
-def _may_have_spent(error: PlaidRefusedError) -> bool:
-    """Say whether Plaid failed in the middle, which leaves the effect unknown; no limit does."""
-    broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.error_type == "API_ERROR"
-    return broke and not isinstance(error, PlaidLimitedError)
 
 
 def report_possible_orphan(session: Session, token_hash: str, attempt: int) -> None:

@@ -79,9 +79,10 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
     """Ask Plaid about the open sessions, the likeliest first, until one knows this public token.
 
     Where the caller named the user, that stands even if no session is found (a token of
-    `/sandbox/public_token/create` has none), but not against a session of someone else. Errors:
-    `UserUnknownError`, `UnknownPublicTokenError` (also for a token of update mode); nothing was
-    spent.
+    `/sandbox/public_token/create` has none), but not against a session of someone else. Who is
+    confined to one user exchanges what came of that user's own sessions, and nothing else: whose any
+    other token is can't be known without looking at another's. Errors: `UserUnknownError`,
+    `UnknownPublicTokenError` (also for a token of update mode); nothing was spent.
     """
     user_id, session_id = (named.user_id, named.session_id) if named else (None, None)
     with runtime.database.session() as session:
@@ -91,6 +92,7 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
             SESSIONS_ASKED_MAX,
             session_id=session_id,
             user_id=user_id,
+            only_of=runtime.user_id,
         )
     for (link, user_name), result in _asked(runtime, links, public_token):
         if result and named and named.user_name != user_name:
@@ -99,6 +101,8 @@ def find_linker(runtime: Runtime, public_token: str, named: Linker | None) -> Li
             raise UpdateModeTokenError(link.item_id)
         if result:
             return Linker(user_name, link.user_id, link.id, result)
+    if runtime.user_id is not None:
+        raise UnknownPublicTokenError
     if named is None:
         raise UserUnknownError(
             f"None of the {len(links)} newest open Link sessions knows this public token. Repeat "

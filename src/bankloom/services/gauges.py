@@ -37,10 +37,11 @@ def _build(_runtime: Runtime, _session: Session) -> Tally:
 
 def _connections(runtime: Runtime, _session: Session) -> Tally:
     """Count this process's connections for sessions; this very scrape uses one."""
-    pool = runtime.database.engine.pool
-    if not isinstance(pool, QueuePool):
-        return {}
-    return {("in use",): pool.checkedout(), ("idle",): pool.checkedin()}
+    confined = runtime.wall.pool
+    engines = [runtime.database.engine, *([confined.engine] if confined else ())]
+    pools = [engine.pool for engine in engines if isinstance(engine.pool, QueuePool)]
+    in_use, idle = (pool.checkedout() for pool in pools), (pool.checkedin() for pool in pools)
+    return {("in use",): sum(in_use), ("idle",): sum(idle)}
 
 
 def _budget_left(runtime: Runtime, session: Session) -> Tally:

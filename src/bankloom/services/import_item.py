@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bankloom.core.errors import InvalidRequestError, UnknownPublicTokenError
 from bankloom.models import Item, ItemProduct, ProductState, User
-from bankloom.services import request_run
+from bankloom.services import audit, request_run
 from bankloom.services.api_access import EVERYONE
 from bankloom.services.open_link import check_products
 from bankloom.services.plaid_messages import TokenExchanged
@@ -77,6 +77,16 @@ def now(runtime: Runtime, wanted: Wanted) -> tuple[str, Imported]:
         what = _put(runtime, session, wanted, item_id)
         if what is not Imported.UNCHANGED:
             request_run.request(session, item_id, IMPORT, asks_item=True)
+            user_id = session.get_one(Item, item_id).user_id
+            noted = {"what": what, "products": wanted.products}
+            audit.note(
+                runtime,
+                session,
+                audit.Action.ITEM_IMPORTED,
+                item_id=item_id,
+                user_id=user_id,
+                **noted,
+            )
     return item_id, what
 
 

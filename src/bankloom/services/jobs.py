@@ -54,6 +54,19 @@ _END_LOST = text("""
 """)
 
 
+def forget(session: Session, item_id: str) -> None:
+    """Take back, in this session's commit, the job that waits for the Item; one that runs finds it gone."""
+    session.execute(_FORGET, {"item_id": item_id})
+
+
+_FORGET = text("""
+    DELETE FROM procrastinate_jobs WHERE id IN (
+        SELECT id FROM procrastinate_jobs
+        WHERE queueing_lock = :item_id AND status = 'todo' FOR UPDATE SKIP LOCKED
+    )
+""")
+
+
 def later(session: Session, item_id: str) -> None:
     """Queue a run of the Item in this session's commit, unless one is waiting already.
 

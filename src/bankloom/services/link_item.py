@@ -10,7 +10,8 @@ from bankloom.core.errors import (
     ExchangeInProgressError,
     UnknownPublicTokenError,
 )
-from bankloom.models import ClaimState, ExchangeClaim
+from bankloom.models import ClaimState, ExchangeClaim, Item
+from bankloom.services import audit
 from bankloom.services.exchange_token import Exchange, Linked, OnDuplicate, answer_from
 from bankloom.services.find_linker import Linker, find_linker, named_linker
 from bankloom.services.open_link import check_products
@@ -52,6 +53,19 @@ def exchange(runtime: Runtime, asked: ExchangeRequest) -> Linked:
     if attempt is None:
         raise ExchangeInProgressError
     return wanted.spend(attempt)
+
+
+def note_told(runtime: Runtime, linked: Linked) -> None:
+    """Note that the actor is told the access token; before it is, for nobody can be told less."""
+    with runtime.database.session() as session:
+        item = session.get_one(Item, linked.item_id)
+        audit.note(
+            runtime,
+            session,
+            audit.Action.TOKEN_TOLD,
+            item_id=item.item_id,
+            user_id=item.user_id,
+        )
 
 
 def _answer_from_record(

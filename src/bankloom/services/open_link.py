@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, InvalidProductsError
-from bankloom.models import LinkSession, User
+from bankloom.models import LinkPurpose, LinkSession, User
+from bankloom.services import audit
 from bankloom.services.plaid_client import DAYS_REQUESTED
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def create_link_token(
     try:
         created = runtime.plaid.link_token_create(str(user_id), wanted, hosted=hosted)
     except BankloomError:
-        with runtime.database.session() as session:
-            User.forget_if_unused(session, user_id)
+        if runtime.user_id is None:  # whom a key reaches has that key
+            with runtime.database.session() as session:
+                User.forget_if_unused(session, user_id)
         raise
     with runtime.database.session() as session:
         # Again: while Plaid was asked, a refused exchange may have forgotten the user.
@@ -109,4 +111,14 @@ def record(
     if link.is_finished_by_us:
         link.poll_at = at + FIRST_LOOK
     session.add(link)
+    audit.note(
+        runtime,
+        session,
+        audit.Action.LINK_TOKEN_CREATED,
+        item_id=link.item_id,
+        user_id=user_id,
+        purpose=link.purpose or LinkPurpose.LINK,
+        products=link.products,
+        link_session_id=link.id,
+    )
     return OpenedLink(token, created.expiration, created.hosted_link_url, link.id)

@@ -19,6 +19,7 @@ import urllib3
 from plaid.api.plaid_api import PlaidApi
 from plaid.model.accounts_get_request import AccountsGetRequest
 from plaid.model.institutions_get_by_id_request import InstitutionsGetByIdRequest
+from plaid.model.item_access_token_invalidate_request import ItemAccessTokenInvalidateRequest
 from plaid.model.item_get_request import ItemGetRequest
 from plaid.model.item_public_token_exchange_request import ItemPublicTokenExchangeRequest
 from plaid.model.item_remove_request import ItemRemoveRequest
@@ -134,9 +135,16 @@ class PlaidClient:
         body = ItemGetRequest(access_token=access_token)
         return self._call(self._api.item_get, body, messages.ItemInfo)
 
-    def item_remove(self, access_token: str) -> None:
-        """End the Item and its billing; the access token is void afterwards."""
-        self._call(self._api.item_remove, ItemRemoveRequest(access_token=access_token), dict)
+    def access_token_invalidate(self, access_token: str) -> str:
+        """Return another access token for the Item; this one is void from then on."""
+        body = ItemAccessTokenInvalidateRequest(access_token=access_token)
+        method = self._api.item_access_token_invalidate
+        return self._call(method, body, messages.TokenRotated).new_access_token
+
+    def item_remove(self, access_token: str) -> str | None:
+        """End the Item and its billing; the access token is void then. Return Plaid's request id."""
+        body = ItemRemoveRequest(access_token=access_token)
+        return self._call(self._api.item_remove, body, messages.Accepted).request_id
 
     def item_webhook_update(self, access_token: str, webhook: str | None) -> None:
         """Register where the Item's webhooks go."""
@@ -175,10 +183,7 @@ class PlaidClient:
         if not cursor:
             options.days_requested = DAYS_REQUESTED
         body = TransactionsSyncRequest(
-            access_token=access_token,
-            cursor=cursor,
-            count=PAGE_SIZE,
-            options=options,
+            access_token=access_token, cursor=cursor, count=PAGE_SIZE, options=options
         )
         return self._call(self._api.transactions_sync, body, messages.SyncPage, while_waiting)
 
@@ -243,11 +248,8 @@ def world_of(settings: PlaidSettings) -> World:
 def endpoints() -> set[str]:
     """Return the path of every endpoint that Plaid has, as far as its client knows."""
     attributes = vars(PlaidApi(plaid.ApiClient(plaid.Configuration())))
-    return {
-        endpoint.settings["endpoint_path"]
-        for name, endpoint in attributes.items()
-        if name.endswith("_endpoint")
-    }
+    found = (each for name, each in attributes.items() if name.endswith("_endpoint"))
+    return {each.settings["endpoint_path"] for each in found}
 
 
 _NOT_SENT = (

@@ -7,13 +7,16 @@ Only limits and Plaid's own faults pass by themselves whatever their code.
 from __future__ import annotations
 
 import enum
+from http import HTTPStatus
 
 import urllib3
 
 from bankloom.core.errors import (
     BankloomError,
     ConfigurationError,
+    PlaidLimitedError,
     PlaidRefusedError,
+    PlaidUnreachableError,
     RebuildTooLargeError,
     WorldMismatchError,
 )
@@ -61,6 +64,7 @@ _BY_CODE = {
     "ITEM_NOT_FOUND": Remedy.RELINK,
     "ITEM_CONCURRENTLY_DELETED": Remedy.RELINK,
     "USER_PERMISSION_REVOKED": Remedy.RELINK,
+    "ACCESS_TOKEN_LOST": Remedy.RELINK,
     "INVALID_ACCOUNT_ID": Remedy.REREAD_ACCOUNTS,
     "ADDITIONAL_CONSENT_REQUIRED": Remedy.CONSENT_NEEDED,
     "PRODUCTS_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
@@ -73,6 +77,12 @@ _BY_CODE = {
     "MFA_NOT_SUPPORTED": Remedy.NOT_SUPPORTED,
 }
 
+
+TOKEN_VOID = "INVALID_ACCESS_TOKEN"  # noqa: S105 - the code of an error
+"""Plaid's code for an access token that it does not know, or no longer."""
+
+TOKEN_LOST = "ACCESS_TOKEN_LOST"  # noqa: S105 - the code of an error
+"""Our own: Plaid gave another access token, and it was lost on its way to us (decision 17)."""
 
 FOR_THE_PERSON = frozenset({Remedy.RELINK, Remedy.CONSENT_NEEDED})
 """What only the person can mend, at Link."""
@@ -88,9 +98,30 @@ GONE = frozenset(
         "ITEM_CONCURRENTLY_DELETED",
         "USER_PERMISSION_REVOKED",
         "INVALID_UPDATED_USERNAME",
+        TOKEN_LOST,
     }
 )
 """Errors of an Item that no update mode repairs: the person links the bank anew."""
+
+
+ALREADY_GONE = frozenset({"ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN"})
+"""What `/item/remove` answers for an Item that is not there any more, if the token is the current one."""
+
+REVOKED_BY_PERSON = "USER_PERMISSION_REVOKED"
+"""The person took their permission back, after which Plaid recommends to delete their data."""
+
+
+def may_have_been_done(error: BankloomError) -> bool:
+    """Say whether a call that failed may have had its effect: Plaid broke in the middle, or fell silent.
+
+    No limit does so.
+    """
+    if isinstance(error, PlaidUnreachableError):
+        return error.was_sent
+    if not isinstance(error, PlaidRefusedError) or isinstance(error, PlaidLimitedError):
+        return False
+    broke = error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return broke or error.error_type == "API_ERROR"
 
 
 def remedy_of_code(error_code: str) -> Remedy:

@@ -119,6 +119,12 @@ class TokenExchanged(Struct):
     item_id: str
 
 
+class TokenRotated(Struct):
+    """Spec `ItemAccessTokenInvalidateResponse`."""
+
+    new_access_token: str
+
+
 class PlaidItem(Struct):
     """Spec `Item`."""
 

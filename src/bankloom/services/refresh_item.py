@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bankloom.core import clock
 from bankloom.core.errors import InvalidProductsError, NotFoundError
 from bankloom.models import Item, ItemProduct
+from bankloom.services import audit
 from bankloom.services.runtime import refuse_other_world
 from bankloom.services.sync_item import TRANSACTIONS
 
@@ -45,8 +46,17 @@ def now(
     access_token = runtime.keyring.open(item.access_token_sealed, item.item_id)
     request_id = runtime.plaid.transactions_refresh(access_token)
     log.info("Item %s: Plaid was asked to ask the bank again", item_id)
-    if item.webhook_url is None:
-        with runtime.database.session() as session:
+    with runtime.database.session() as session:
+        audit.note(
+            runtime,
+            session,
+            audit.Action.ITEM_REFRESHED,
+            item_id=item_id,
+            user_id=item.user_id,
+            products=products,
+            request_id=request_id,
+        )
+        if item.webhook_url is None:
             due_at = clock.now() + PULL_AFTER
             ItemProduct.make_due_by(session, item_id, TRANSACTIONS, due_at)
     return request_id

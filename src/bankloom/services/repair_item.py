@@ -9,7 +9,7 @@ from bankloom.core import clock
 from bankloom.core.errors import BankloomError, NotFoundError
 from bankloom.models import Item, ItemProduct, LinkPurpose, LinkSession, ProductState
 from bankloom.models.item_product import FOR_A_PERSON
-from bankloom.services import request_run
+from bankloom.services import audit, request_run
 from bankloom.services.find_linker import ask
 from bankloom.services.runtime import refuse_other_world
 
@@ -31,7 +31,7 @@ def by_plaid(runtime: Runtime, link: LinkSession) -> None:
     with runtime.database.session() as session:
         item = Item.lock(session, link.item_id or "")
         if LinkSession.finish(session, link.id, clock.now()) and item is not None:
-            _look_anew(session, item, link)
+            _look_anew(runtime, session, item, link)
 
 
 def by_caller(runtime: Runtime, item_id: str, link_session_id: uuid.UUID | None) -> uuid.UUID:
@@ -56,10 +56,10 @@ def by_caller(runtime: Runtime, item_id: str, link_session_id: uuid.UUID | None)
         if item is None:
             raise NotFoundError
         if not got_through:
-            return _request(session, item_id)
+            return _request(runtime, session, item, believed=False)
         if link:
             LinkSession.finish(session, link.id, clock.now())
-        return _look_anew(session, item, link)
+        return _look_anew(runtime, session, item, link)
 
 
 def _got_through(runtime: Runtime, link: LinkSession) -> bool:
@@ -74,13 +74,25 @@ def _got_through(runtime: Runtime, link: LinkSession) -> bool:
     return told is not None and told.got_through
 
 
-def _request(session: Session, item_id: str) -> uuid.UUID:
+def _request(runtime: Runtime, session: Session, item: Item, *, believed: bool) -> uuid.UUID:
     """Ask for the run that proves it; a person is there, so it tries what only a person's would."""
-    ItemProduct.start_over(session, item_id, [ProductState.NEEDS_YOU])
-    return request_run.request(session, item_id, TRIGGER, asks_item=True)
+    ItemProduct.start_over(session, item.item_id, [ProductState.NEEDS_YOU])
+    run_id = request_run.request(session, item.item_id, TRIGGER, asks_item=True)
+    audit.note(
+        runtime,
+        session,
+        audit.Action.ITEM_REPAIRED,
+        item_id=item.item_id,
+        user_id=item.user_id,
+        believed=believed,
+        run_id=run_id,
+    )
+    return run_id
 
 
-def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.UUID:
+def _look_anew(
+    runtime: Runtime, session: Session, item: Item, link: LinkSession | None
+) -> uuid.UUID:
     """Forget what update mode has mended, and ask for the run that proves it."""
     item.repaired_at = clock.now()
     if link:  # of an update mode opened elsewhere only the run can tell what it mended
@@ -89,7 +101,7 @@ def _look_anew(session: Session, item: Item, link: LinkSession | None) -> uuid.U
         item.new_accounts_at = None
     if link and link.purpose == LinkPurpose.PRODUCTS:
         _consent(session, item.item_id, link.products)
-    return _request(session, item.item_id)
+    return _request(runtime, session, item, believed=True)
 
 
 def _consent(session: Session, item_id: str, products: Sequence[str]) -> None:

@@ -25,9 +25,10 @@ because that may add the product to an Item."""
 def one(runtime: Runtime, item_id: str) -> uuid.UUID:
     """Ask for a run of the Item now, whatever failed; return it. Errors: `NotFoundError`."""
     with runtime.database.session() as session:
-        if Item.find(session, item_id) is None:
+        item = Item.find(session, item_id)
+        if item is None:
             raise NotFoundError("There is no Item of that id here.")
-        return request_run.request(session, item_id, request_run.PERSON)
+        return request_run.by_person(runtime, session, item)
 
 
 def every(runtime: Runtime) -> list[str]:
@@ -44,5 +45,5 @@ def every(runtime: Runtime) -> list[str]:
     for item_id in item_ids:
         with runtime.database.session() as session:
             ItemProduct.make_due_in(session, item_id, FAILED, clock.now())
-            request_run.request(session, item_id, RETRY)
+            request_run.by_person(runtime, session, session.get_one(Item, item_id), RETRY)
     return item_ids

@@ -8,34 +8,39 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from bankloom.core import data_dir, structs
+from bankloom.core import structs
 from bankloom.core.counting import Counts
 from bankloom.core.db import Database
-from bankloom.core.errors import ConfigurationError, DatabaseLostError, WorldMismatchError
-from bankloom.core.keyring import Keyring, SealBrokenError
+from bankloom.core.errors import DatabaseLostError, WorldMismatchError
 from bankloom.models import Item
-from bankloom.services import counted, rate_limits
+from bankloom.services import counted, rate_limits, second_wall
+from bankloom.services.keyrings.open_keyring import open_keyring
 from bankloom.services.plaid_budget import Budget
 from bankloom.services.plaid_client import PlaidClient
 from bankloom.services.plaid_gate import observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import uuid
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from sqlalchemy.orm import Session
 
+    from bankloom.core.keyring import Keyring
     from bankloom.core.settings import Settings
     from bankloom.models import World
-    from bankloom.models.item import SealedToken
+    from bankloom.services.second_wall import Wall
 
-KEYRING_FILE = "keyring"
 _LOST = "The database went away while it was being opened. Look at it, and start again."
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The opened parts of one process. `actor` is who acts through them, for the audit log."""
+    """The opened parts of one process. `actor` is who acts through them, for the audit log.
+
+    `user_id` is whom all work through them is confined to, by the second wall if it stands; None for
+    the service itself.
+    """
 
     settings: Settings
     database: Database
@@ -43,7 +48,9 @@ class Runtime:
     plaid: PlaidClient
     budget: Budget
     counts: Counts
+    wall: Wall
     actor: str = "service"
+    user_id: uuid.UUID | None = None
 
     @classmethod
     def open(
@@ -67,20 +74,37 @@ class Runtime:
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
+            wall = second_wall.build(database, keyring)
         except BaseException as error:
             database.close()
             if isinstance(error, OperationalError | InterfaceError):
                 raise DatabaseLostError(_LOST) from error
             raise
-        return cls(settings, database, keyring, plaid, budget, counts)
+        return cls(settings, database, keyring, plaid, budget, counts, wall)
 
     def acting_for(self, actor: str) -> Runtime:
         """Return the same parts, for somebody who acts through them."""
         return replace(self, actor=actor)
 
+    def confined_to(self, user_id: uuid.UUID, actor: str) -> Runtime:
+        """Return the same parts for one user: the database shows and takes nothing of another's."""
+        pool = self.wall.pool
+        database = self.database.through(pool.begin_for(user_id)) if pool else self.database
+        return replace(self, database=database, actor=actor, user_id=user_id)
+
+    def as_service(self) -> Runtime:
+        """Return the same parts, confined to nobody: for the one thing that a confined role can't do.
+
+        That is to erase an Item, with its jobs and all that is staged of it. Whose it is, is asked
+        before.
+        """
+        return replace(self, database=self.database.whole, user_id=None)
+
     def close(self) -> None:
         """Give everything back."""
         self.plaid.close()
+        if self.wall.pool is not None:
+            self.wall.pool.close()
         self.database.close()
 
 
@@ -98,45 +122,3 @@ def refuse_other_world(stored: World, configured: World) -> None:
             "PLAID_ENV, PLAID_BASE_URL and PLAID_CLIENT_ID back to the former, or use another "
             "database or BANKLOOM_DATA_DIR for the latter. Nothing was changed."
         )
-
-
-def open_keyring(settings: Settings, session: Session) -> Keyring:
-    """Return the keyring of the settings, or the file in the data folder, made at the first start.
-
-    Errors: `ConfigurationError` where it does not open what the database holds: fresh keys over
-    old tokens would lose every bank.
-    """
-    sealed = Item.any_sealed(session)
-    return keyring_for(settings, [sealed] if sealed else [])
-
-
-def keyring_for(settings: Settings, tokens: Sequence[SealedToken]) -> Keyring:
-    """Return the keyring of the settings, which opens these tokens and finds them by their hashes.
-
-    Errors: as `open_keyring`.
-    """
-    keyring = _keyring_of(settings, may_create=not tokens)
-    try:
-        opened = [keyring.open(each.sealed, each.item_id) for each in tokens]
-    except SealBrokenError as error:
-        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} ({error.message})") from error
-    if [keyring.hash(token) for token in opened] != [each.hash for each in tokens]:
-        raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (Its key 'index' is another one.)")
-    return keyring
-
-
-_KEYS_DO_NOT_FIT = (
-    "The keyring does not open the access tokens of this database. Give back the keys that they "
-    "were sealed with, as BANKLOOM_ENCRYPTION_KEYS or as the file 'keyring' of BANKLOOM_DATA_DIR, "
-    "from a backup. Nothing was changed."
-)
-
-
-def _keyring_of(settings: Settings, *, may_create: bool) -> Keyring:
-    if settings.encryption_keys:
-        return Keyring.parse(settings.encryption_keys.get_secret_value())
-    with data_dir.opened(settings.data_dir) as folder:
-        path = folder / KEYRING_FILE
-        if not may_create and not path.exists():
-            raise ConfigurationError(f"{_KEYS_DO_NOT_FIT} (There is no {path}.)")
-        return Keyring.load_or_create(path)

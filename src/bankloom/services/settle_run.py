@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bankloom.core import clock
 from bankloom.core.errors import BankloomError, PlaidBusyError, PlaidRefusedError
 from bankloom.models import Item, ItemProduct, ProductState, RunStatus, SyncRun
-from bankloom.services import item_health, request_run, retry_policy, schedules
+from bankloom.services import item_health, lost_token, request_run, retry_policy, schedules
 from bankloom.services.plaid_errors import FOR_THE_PERSON, Remedy, remedy
 from bankloom.services.sync_transactions import NOT_READY
 
@@ -77,9 +77,11 @@ def nothing_due(run: Run) -> None:
 
 def failed(run: Run, tags: list[ItemProduct], error: BankloomError) -> None:
     """Write on the tags what went wrong and when to try again."""
-    what, reason, settings = remedy(error), reason_of(error), run.runtime.settings
-    log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
+    settings = run.runtime.settings
     with run.hold() as session:
+        error = lost_token.meaning_of(session, run.item.item_id, error, settings)
+        what, reason = remedy(error), reason_of(error)
+        log.warning("Item %s: %s (%s)", run.item.item_id, error.message, what.value)
         ItemProduct.lock(session, run.item.item_id)
         for tag in tags:
             state, due = _after_failure(tag, what)

@@ -26,6 +26,8 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
     sealed = runtime.keyring.seal(told.access_token, told.item_id)
     token_hash = runtime.keyring.hash(told.access_token)
     item = Item.lock(session, told.item_id)
+    if item is None and Item.is_held(session, told.item_id):
+        raise UnknownPublicTokenError  # of another user than this session is confined to
     if item is None:
         session.add(
             Item(
@@ -45,6 +47,7 @@ def put_item(runtime: Runtime, session: Session, user_id: uuid.UUID, told: Token
         ItemProduct.lock(session, told.item_id)
         item.access_token_sealed, item.access_token_hash = sealed, token_hash
         item.token_generation += 1
+        item.token_asked_at = None
         # What the old token failed for is no word about this one.
         ItemProduct.start_over(session, told.item_id, [ProductState.NEEDS_YOU])
 
@@ -75,14 +78,18 @@ def products_of(
 
 def add_tag(
     session: Session, item_id: str, product: str, link_session_id: uuid.UUID | None
-) -> None:
-    """Add the product's tag; a product that the session did not ask for still needs consent."""
+) -> bool:
+    """Add the product's tag, and say whether it is new.
+
+    A product that the session did not ask for still needs consent.
+    """
     link = _link_of(session, link_session_id)
     consented = link is None or product in link.products
     state = ProductState.REQUESTED if consented else ProductState.CONSENT_NEEDED
     is_new = ItemProduct.add(session, item_id, product, state, None)
     if is_new and consented:
         request_run.request(session, item_id, "exchange")
+    return is_new
 
 
 def _link_of(session: Session, link_session_id: uuid.UUID | None) -> LinkSession | None:

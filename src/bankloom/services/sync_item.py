@@ -121,8 +121,9 @@ def _refuse(runtime: Runtime, item_id: str, error: BankloomError) -> None:
     with runtime.database.session() as session:
         # In the order of a run's beginning, or the two could wait for each other.
         item = Item.lock(session, item_id)
-        if item is not None:
-            item.put_off_check(at + REFUSED_WAIT)
+        if item is None:
+            return
+        item.put_off_check(at + REFUSED_WAIT)
         ItemProduct.make_due(session, item_id, at + REFUSED_WAIT)
         ItemProduct.put_off(session, item_id, at + REFUSED_WAIT)  # what a person wants tried, too
         run_id = SyncRun.queue(session, item_id, "schedule", at)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bankloom.core import clock
 from bankloom.services import finish_exchanges, jobs, poll_sessions, sync_item, tick
+from bankloom.services.erasures import finish_erasures, revoked
 from bankloom.services.webhooks import link_deliveries
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ TURN_SECONDS = 30.0
 """After this a turn of the exchanges begins nothing: what came in since is then waited for no longer
 than this and Plaid's slowest answers, minutes before a public token of 30 minutes dies of it."""
 
-CHORES = (finish_exchanges.now, link_deliveries.now, poll_sessions.now)
+CHORES = (
+    finish_exchanges.now,
+    link_deliveries.now,
+    poll_sessions.now,
+    finish_erasures.now,
+    revoked.now,
+)
 
 
 def engine(connector: procrastinate.PsycopgConnector) -> procrastinate.App:
@@ -61,7 +68,7 @@ async def on_tick(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 
 
 
 def on_exchanges(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - as above
-    """Finish the exchanges that were cut off, and the Link sessions that nobody calls back for.
+    """Finish the exchanges that were cut off, the Link sessions that nobody calls back for, the erasures.
 
     One that fails leaves the others to be done, and is tried again at the next turn. Chance says
     which is first: one that takes its whole turn, again and again, must not starve the others.

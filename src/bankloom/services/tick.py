@@ -18,7 +18,7 @@ from bankloom.models import (
     SyncRun,
     transaction_staging,
 )
-from bankloom.services import end_lost_jobs, jobs, prune, request_run
+from bankloom.services import end_lost_jobs, jobs, prune, request_run, seal_audit
 from bankloom.services.webhooks import actions as webhook_actions
 
 if TYPE_CHECKING:
@@ -43,7 +43,14 @@ def now(runtime: Runtime, silent: Sequence[Job]) -> None:
     """Do every chore; one that fails leaves the others to be done, and is tried at the next tick."""
     for job in silent:
         _try(take_over, runtime, job)
-    for chore in (end_lost_jobs.now, queue_due, webhook_actions.retry_due, sweep, prune.now):
+    for chore in (
+        end_lost_jobs.now,
+        queue_due,
+        webhook_actions.retry_due,
+        sweep,
+        prune.now,
+        seal_audit.now,
+    ):
         _try(chore, runtime)
 
 

@@ -15,6 +15,7 @@ from psycopg import sql
 from bankloom.core.copy_errors import BackupFileError
 from bankloom.core.db import SCHEMA
 from bankloom.core.private_files import sync_folder
+from bankloom.models import SEALED
 from bankloom.services.copies import database_snapshot
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ COUNTED = ("items", "accounts", "transactions")
 
 @dataclass(frozen=True)
 class Contents:
-    """What stands in a backup: the moment, the schema's revision, rows of the chief tables."""
+    """What stands in a backup: the moment, the schema's revision, rows of the chief tables.
+
+    `key_names` are the keys that something in it is sealed under; the keys themselves are not in it.
+    """
 
     taken_at: datetime
     revision: str
     server_version: int
     rows: dict[str, int]
+    key_names: list[str]
 
     @classmethod
     def of(cls, connection: Connection) -> Contents:
@@ -46,7 +51,8 @@ class Contents:
         )
         taken_at, revision = connection.execute(told).fetchone() or (None, "")
         rows = {name: _count(connection, name) for name in COUNTED}
-        return cls(taken_at, revision, connection.info.server_version, rows)
+        keys = _key_names(connection)
+        return cls(taken_at, revision, connection.info.server_version, rows, keys)
 
 
 def to_file(address: Address, file: Path, tell: Callable[[str], None]) -> Contents:
@@ -74,6 +80,18 @@ def _count(connection: Connection, table: str) -> int:
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(SCHEMA, table))
     (count,) = connection.execute(query).fetchone() or (0,)
     return int(count)
+
+
+def _key_names(connection: Connection) -> list[str]:
+    """Return the names of all keys in use; an older schema has no index of them, and is read through."""
+    names: set[str] = set()
+    for column in SEALED:
+        query = sql.SQL("SELECT DISTINCT split_part({column}, '.', 2) FROM {table}").format(
+            column=sql.Identifier(column.column),
+            table=sql.Identifier(SCHEMA, column.model.__tablename__),
+        )
+        names |= {name for (name,) in connection.execute(query) if name}
+    return sorted(names)
 
 
 def _refuse_other_file(file: Path) -> None:

@@ -9,9 +9,9 @@ from typing import IO, TYPE_CHECKING, Self
 from bankloom.core import copy_programs
 from bankloom.core.copy_errors import NoBackupError, ProgramFailedError
 from bankloom.core.db import SCHEMA
-from bankloom.models.item import SealedToken
+from bankloom.models import SEALED, Item, SealedColumn, SealedValue
 from bankloom.services.copies import copy_session, load_script
-from bankloom.services.runtime import keyring_for
+from bankloom.services.keyrings.open_keyring import Sample, keyring_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,11 +26,20 @@ _SCHEMA_ENTRY = re.compile(r"^\d+; \d+ \d+ SCHEMA - (\S+) ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Backup:
-    """A file that `bankloom db backup` wrote."""
+    """A file that `bankloom db backup` wrote; `samples` is what to try the keys on.
+
+    That is every access token, and of what else is sealed one value of each key: the keyring itself
+    is in no backup.
+    """
 
     file: Path
     revision: str
-    tokens: tuple[SealedToken, ...]
+    samples: tuple[Sample, ...]
+
+    @property
+    def key_names(self) -> list[str]:
+        """The names of the keys that something in it is sealed under."""
+        return sorted({each.value.key_name for each in self.samples})
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -43,20 +52,19 @@ class Backup:
                     f"{file} was not written by `bankloom db backup`: it holds the schemas "
                     f"{', '.join(sorted(schemas)) or 'of nothing'}. Nothing was changed."
                 )
-            revision, tokens = _look(file)
+            revision, samples = _look(file)
         except OSError as error:
             raise NoBackupError(f"{file} can't be read: {error.strerror}.") from error
         except ProgramFailedError as error:
             raise NoBackupError(
                 f"{file} is no backup, or a damaged one. Nothing was changed. ({error.message})"
             ) from error
-        return cls(file, revision, tokens)
+        return cls(file, revision, samples)
 
     def require_keys(self, settings: Settings) -> None:
-        """Refuse where the keyring does not open every token. Errors: `ConfigurationError`."""
-        if not self.tokens:
-            return
-        keyring_for(settings, self.tokens)
+        """Refuse where the keyring does not open every sample. Errors: `ConfigurationError`."""
+        if self.samples:
+            keyring_for(settings, self.samples)
 
     def load(self, connection: Connection, tell: Callable[[str, int], None]) -> None:
         """Load it in the open transaction of `connection`. Errors: `CopyError`."""
@@ -71,22 +79,30 @@ def _listing(file: Path) -> str:
         return output.read().decode(errors="replace")
 
 
-def _look(file: Path) -> tuple[str, tuple[SealedToken, ...]]:
-    """Return the schema's revision and the tokens, without a database."""
-    chosen = (f"--table={name}" for name in ("alembic_version", "items"))
+_SEALED = {f"{SCHEMA}.{column.model.__tablename__}": column for column in SEALED}
+
+
+def _look(file: Path) -> tuple[str, tuple[Sample, ...]]:
+    """Return the schema's revision and the samples, without a database."""
+    names = ["alembic_version", *(column.model.__tablename__ for column in SEALED)]
+    chosen = (f"--table={name}" for name in names)
     arguments = ["--file=-", "--data-only", f"--schema={SCHEMA}", *chosen, str(file)]
-    revision, tokens = "", []
+    revision = ""
+    samples: dict[tuple[str, ...], Sample] = {}
     with copy_programs.output_of(copy_programs.restorer(), arguments) as script:
         for table, row in _rows(script):
             if table == f"{SCHEMA}.alembic_version":
                 revision = row["version_num"]
-            elif row["removed_at"] == _NULL:
-                tokens.append(_token(row))
-    return revision, tuple(tokens)
+            elif row[(column := _SEALED[table]).column] != _NULL:
+                value = _value(column, row)
+                which = (table, value.key_name, value.bound_to if column.model is Item else "")
+                samples.setdefault(which, Sample(str(column), value))
+    return revision, tuple(samples.values())
 
 
-def _token(row: dict[str, str]) -> SealedToken:
-    return SealedToken(row["item_id"], row["access_token_sealed"], row["access_token_hash"])
+def _value(column: SealedColumn, row: dict[str, str]) -> SealedValue:
+    keyed_hash = row[column.hash] if column.hash else None
+    return SealedValue(None, row[column.column], row[column.bound_to], keyed_hash)
 
 
 def _rows(script: IO[bytes]) -> Iterator[tuple[str, dict[str, str]]]:

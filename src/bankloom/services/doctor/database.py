@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bankloom.core.db import Database
     from bankloom.services.runtime import Runtime
+    from bankloom.services.second_wall import Wall
 
 SKEW_SECONDS = 5.0
 """Leases and due times are written by one machine's clock and read by another's."""
@@ -26,6 +27,7 @@ SKEW_SECONDS = 5.0
 def look(runtime: Runtime) -> Iterator[Finding]:
     """Look at an opened database, whose schema is current and whose tokens the keyring opens."""
     yield _server(runtime.database)
+    yield _second_wall(runtime.wall)
     with runtime.database.session() as session:
         yield _holdings(session)
         yield _clock(session)
@@ -38,6 +40,17 @@ def _server(database: Database) -> Finding:
         version = connection.exec_driver_sql("SHOW server_version").scalar_one()
     where = "embedded" if database.embedded else "of BANKLOOM_DATABASE_URL"
     return ok("database", f"PostgreSQL {version}, {where}; its schema is current")
+
+
+def _second_wall(wall: Wall) -> Finding:
+    if wall.is_standing:
+        return ok("second wall", f"{wall.role} confines a user's key to that user's rows")
+    statements = " ".join(f"{each};" for each in wall.statements)
+    return warning(
+        "second wall",
+        f"It is missing: only queries confine a user's key, not the database too. {wall.problem}",
+        f"Let an administrator of the database run this, then start again: {statements}",
+    )
 
 
 def _holdings(session: Session) -> Finding:

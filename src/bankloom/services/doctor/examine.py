@@ -32,6 +32,11 @@ def now(look_at_schema: Prepare) -> Iterator[Finding]:
     except BankloomError as error:
         yield failed("settings", error)
         return
+    yield from of(settings, look_at_schema)
+
+
+def of(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
+    """Look at everything that these settings name."""
     yield from guarded("settings", machine.look(settings))
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():
         yield warning(

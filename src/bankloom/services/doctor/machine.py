@@ -6,8 +6,8 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
+from bankloom.core import keyring_file
 from bankloom.services.doctor.findings import Finding, failure, ok, warning
-from bankloom.services.runtime import KEYRING_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def _keyring_file(settings: Settings) -> Finding:
     """Tell where the keys are: whoever loses them links every bank anew."""
     if settings.encryption_keys:
         return ok("keys", "The keyring is BANKLOOM_ENCRYPTION_KEYS: keep a copy elsewhere")
-    file = settings.data_dir / KEYRING_FILE
+    file = settings.data_dir / keyring_file.NAME
     if not file.exists():
         return warning("keys", f"There is no keyring yet at {file}", "The first start makes it.")
     mode = stat.S_IMODE(file.stat().st_mode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bankloom.core.errors import PlaidRefusedError
-from bankloom.services.doctor.findings import Finding, failed, failure, ok, warning
+from bankloom.services.doctor.findings import Finding, failure, ok, warning
 from bankloom.services.open_link import LINKABLE_PRODUCTS
 
 if TYPE_CHECKING:
@@ -60,14 +60,17 @@ def _first_refusal(runtime: Runtime, refused: PlaidRefusedError) -> Finding:
             f"Plaid does not take {runtime.settings.plaid.redirect_uri}",
             "Add exactly that to dashboard.plaid.com/developers/api, or change PLAID_REDIRECT_URI.",
         )
-    return failed("Plaid", refused)
+    return failure(
+        "Plaid", refused.message, f"plaid.com/docs/errors tells of {refused.error_code}."
+    )
 
 
 def _product(product: str, refused: PlaidRefusedError | None) -> Finding:
     if refused is None:
         return ok("products", f"{product} may be asked for")
     if refused.error_code != "INVALID_PRODUCT":
-        return failed("products", refused)
+        next_step = f"plaid.com/docs/errors tells of {refused.error_code}."
+        return failure("products", f"{product}: {refused.message}", next_step)
     return warning(
         "products",
         f"{product} may not be asked for: Plaid has not enabled it for this client",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
 from bankloom.models import Item, ItemProduct, WebhookDelivery
-from bankloom.services import jobs, request_run, retry_policy
+from bankloom.services import audit, jobs, request_run, retry_policy
 from bankloom.services.webhooks.bodies import Webhook
 from bankloom.services.webhooks.table import Action, action_of, types_of
 
@@ -40,6 +40,7 @@ RUN_REQUESTED = "a run was requested"
 WAITS_FOR_ANSWER = "waits for a run to ask /item/get"
 WAITS_FOR_EXCHANGE = "waits for its public tokens to be exchanged"
 WAITS_FOR_ITEM = "waits for its Item, which is not held"
+ERASED = "nothing of it was stored: its Item was erased"
 NOT_OURS = "stored only: the Item was removed, or is of another world"
 OTHER_ENVIRONMENT = "stored only: of another Plaid environment"
 
@@ -140,11 +141,19 @@ def retry_due(runtime: Runtime) -> None:
             log.exception("Delivery %s could not be tried again; the next tick does", delivery.id)
 
 
-def replay(session: Session, ours: World, delivery: WebhookDelivery) -> str:
-    """Do what the table says of a delivery, handled or not; return the outcome."""
-    planned = _do_again(session, ours, delivery)
+def replay(runtime: Runtime, session: Session, delivery: WebhookDelivery) -> str:
+    """Do what the table says of a delivery, handled or not, and note it; return the outcome."""
+    planned = _do_again(session, runtime.plaid.world, delivery)
     WebhookDelivery.reopen(session, delivery.id)
     _stamp(session, delivery, planned)
+    audit.note(
+        runtime,
+        session,
+        audit.Action.WEBHOOK_REPLAYED,
+        item_id=delivery.item_id,
+        delivery_id=delivery.id,
+        webhook_code=delivery.webhook_code,
+    )
     return planned.outcome
 
 

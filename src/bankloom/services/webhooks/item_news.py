@@ -14,7 +14,7 @@ import msgspec
 
 from bankloom.core import clock
 from bankloom.core.keyring import SealBrokenError
-from bankloom.models import WebhookDelivery
+from bankloom.models import Account, WebhookDelivery
 from bankloom.services.webhooks import bodies as webhook_bodies
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def _body(run: Run, delivery: WebhookDelivery) -> dict[str, Any]:
         return {}
 
 
-def note(item: Item, news: Sequence[News]) -> None:
+def note(session: Session, item: Item, news: Sequence[News]) -> None:
     """Note on the Item what is new since it was last repaired; the caller's commit holds it."""
     for each in news:
         take = _NOTES.get(each.code)
         if take and (item.repaired_at is None or each.sent_at > item.repaired_at):
-            take(item, each)
+            take(session, item, each)
 
 
 def stamp(session: Session, news: Sequence[News], outcome: str) -> None:
@@ -79,7 +79,7 @@ def stamp(session: Session, news: Sequence[News], outcome: str) -> None:
         WebhookDelivery.mark_handled(session, [each.id for each in news], clock.now(), outcome)
 
 
-def _note_disconnect(item: Item, news: News) -> None:
+def _note_disconnect(_session: Session, item: Item, news: News) -> None:
     """Note when Plaid cuts the Item off (spec `PendingDisconnectWebhook`); `/item/get` does not say."""
     try:
         told = msgspec.convert(news.body, _PendingDisconnect)
@@ -89,14 +89,25 @@ def _note_disconnect(item: Item, news: News) -> None:
     item.disconnect_at, item.disconnect_reason = told.disconnect_time, told.reason
 
 
-def _note_new_accounts(item: Item, news: News) -> None:
+def _note_new_accounts(_session: Session, item: Item, news: News) -> None:
     """Note that the person has accounts which they can share (spec `NewAccountsAvailableWebhook`)."""
     item.new_accounts_at = news.sent_at
 
 
-_NOTES: dict[str, Callable[[Item, News], None]] = {
+def _note_revoked_account(session: Session, item: Item, news: News) -> None:
+    """Note that an account was taken back (spec `UserAccountRevokedWebhook`).
+
+    It is proven by the same run, which finds it listed or not.
+    """
+    account_id = news.body.get("account_id")
+    if isinstance(account_id, str):
+        Account.note_revoked(session, item.item_id, account_id, news.sent_at)
+
+
+_NOTES: dict[str, Callable[[Session, Item, News], None]] = {
     "PENDING_DISCONNECT": _note_disconnect,
     "NEW_ACCOUNTS_AVAILABLE": _note_new_accounts,
+    "USER_ACCOUNT_REVOKED": _note_revoked_account,
 }
 
 

@@ -10,20 +10,26 @@ import msgspec
 from bankloom.core import clock, signatures
 from bankloom.core.errors import (
     BodyTooLargeError,
+    NotFoundError,
     PlaidRefusedError,
     WebhookRefusedError,
     WebhookUndecidedError,
 )
 from bankloom.core.signatures import UnbelievedError, Verdict
-from bankloom.models import SelfTestKey, WebhookDelivery
+from bankloom.models import Erasure, SelfTestKey, WebhookDelivery
 from bankloom.services import counted
+from bankloom.services.erasures.work import item_hash
 from bankloom.services.webhooks import actions as webhook_actions
 from bankloom.services.webhooks import bodies as webhook_bodies
+from bankloom.services.webhooks.actions import ERASED, Plan
 from bankloom.services.webhooks.keys import FoundKey, WebhookKeys
 from bankloom.services.webhooks.refusals import Refusals
+from bankloom.services.webhooks.table import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.orm import Session
 
     from bankloom.core.signatures import Claim
     from bankloom.services.runtime import Runtime
@@ -137,10 +143,20 @@ def _is_self_test(kid: str) -> bool:
 
 def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
     """Store the delivery and queue its work; say whether it is new."""
+    try:
+        return _put(runtime, claim, text, webhook)
+    except NotFoundError:  # its Item was removed after we looked: now we see that
+        return _put(runtime, claim, text, webhook)
+
+
+def _put(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
     at = clock.now()
     ours = runtime.plaid.world
     with runtime.database.session() as session:
         planned = webhook_actions.plan(session, ours, webhook)
+        if planned.waits_for_item and _is_erased(runtime, session, webhook):
+            planned = Plan(Action.STORE, ERASED)
+            text, webhook = "{}", msgspec.structs.replace(webhook, item_id=None)
         new = WebhookDelivery.put(
             session,
             jwt_hash=claim.jwt_hash,
@@ -159,3 +175,9 @@ def _store(runtime: Runtime, claim: Claim, text: str, webhook: Webhook) -> bool:
         if planned.waits_for_item and webhook.item_id:
             webhook_actions.replay_waiting(session, webhook.item_id)
     return True
+
+
+def _is_erased(runtime: Runtime, session: Session, webhook: Webhook) -> bool:
+    """Say whether it is of an Item that we have erased: of that one nothing is stored again."""
+    subject_hash = item_hash(runtime, webhook.item_id or "")
+    return Erasure.newest_of(session, subject_hash) is not None

@@ -1,0 +1,1 @@
+"""Erasing Items, accounts and people: at Plaid first, then here, with a receipt."""
