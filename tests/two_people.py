@@ -27,6 +27,7 @@ NEVER_EXISTED: Mapping[str, Any] = {
     "run_id": "1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a11",
     "link_session_id": "1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a12",
     "key_id": "1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a13",
+    "receipt_id": "1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a17",
     "access_token": "access-sandbox-1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a14",
     "public_token": "public-sandbox-1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a15",
     "link_token": "link-sandbox-1b0b8f0a-3f0c-4f0e-9a53-6f9d7a1f2a16",
@@ -45,7 +46,10 @@ def things_of(api: Api, runtime: Runtime, bank: Running, user: str) -> dict[str,
     api.sync_until_complete(linked.item_id)
     waiting = newcomer(api, bank, user, **person(bank_account(f"New of {user}", "0002")))
     session = update_mode(api, linked.item_id)
+    erased = newcomer(api, bank, user, **person(bank_account(f"Old of {user}", "0003")))
+    exchange(api, erased.public_token)
     return {
+        "receipt_id": api.client.delete(f"/plaid/items/{erased.item_id}").json()["receipt_id"],
         "user_id": user,
         "item_id": linked.item_id,
         "duplicate_of": linked.item_id,
