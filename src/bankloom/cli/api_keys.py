@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+DAYS_MAX = 36_500
+"""A century: beyond that `--days` is a slip, and far beyond it no date."""
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is for, in words.")]
 User = Annotated[
     str | None, typer.Option("--user", help="The one person that it reaches; without: everyone.")
@@ -30,7 +33,8 @@ Scopes = Annotated[
 ]
 Owner = Annotated[str | None, typer.Option("--owner", help="Who holds it, in words.")]
 Days = Annotated[
-    int | None, typer.Option("--days", min=1, help="How long it is good for; without: for ever.")
+    int | None,
+    typer.Option("--days", min=1, max=DAYS_MAX, help="How long it is good for; without: for ever."),
 ]
 Prefix = Annotated[str, typer.Argument(metavar="PREFIX", help="Its beginning, as in the list.")]
 

@@ -10,6 +10,7 @@ from bankloom.core.errors import InvalidRequestError, NotFoundError
 from bankloom.models import ApiKey, Scope, User
 from bankloom.models.api_key import fitting_scopes
 from bankloom.services import audit
+from bankloom.services.api_access import EVERYONE
 
 if TYPE_CHECKING:
     import uuid
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bankloom.services.api_access import Caller
     from bankloom.services.runtime import Runtime
 
+TEXT_MAX = 512
 MINTED_SECONDS_MAX = 86_400
 """A minted key lies in a browser or on a phone: a day is the longest that one is good for."""
 
@@ -37,7 +39,12 @@ class WantedKey(NamedTuple):
 
 
 def create(runtime: Runtime, wanted: WantedKey) -> NewKey:
-    """Make a lasting key. Errors: `InvalidRequestError` for a user's key with scope `admin`."""
+    """Make a lasting key.
+
+    Errors: `InvalidRequestError` for a user's key with scope `admin`, and for texts that can't name
+    a person or a key: an empty `user_name` must not reach everyone.
+    """
+    _check_texts(wanted)
     with runtime.database.session() as session:
         return _create(runtime, session, audit.Action.KEY_CREATED, wanted)
 
@@ -76,7 +83,7 @@ def _create(
     wanted: WantedKey,
     **minting: Any,
 ) -> NewKey:
-    user = User.get_or_create(session, wanted.user_name) if wanted.user_name else None
+    user = None if wanted.user_name is None else User.get_or_create(session, wanted.user_name)
     user_id = user.id if user else None
     unfit = set(wanted.scopes) - set(fitting_scopes(user_id))
     if unfit or not wanted.scopes:
@@ -95,6 +102,19 @@ def _create(
     ends = wanted.expires_at and wanted.expires_at.isoformat(timespec="seconds")
     _note(runtime, session, action, made.row, scopes=made.row.scopes, expires_at=ends)
     return made
+
+
+def _check_texts(wanted: WantedKey) -> None:
+    given = (wanted.name, wanted.user_name, wanted.owner)
+    fits = all(
+        0 < len(text) <= TEXT_MAX and text.isprintable() for text in given if text is not None
+    )
+    if not fits or wanted.user_name == EVERYONE:
+        raise InvalidRequestError(
+            f"Name, user and owner are printable texts of 1 to {TEXT_MAX} characters, and a user is "
+            f"one person, not {EVERYONE}; leave the user out for a key that reaches everyone. "
+            "No key was made."
+        )
 
 
 def _note(
