@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from bankloom.core.errors import ConfigurationError
-from bankloom.core.keyring import KEY_BYTES, Keyring, SealBrokenError
+from bankloom.core.keyring import KEY_BYTES, Keyring, SealBrokenError, fresh_entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def test_parse_errors_never_quote_a_key(text: str) -> None:
     for secret in (GOOD, INDEX):
         for start in range(len(secret) - 8):
             assert secret[start : start + 8] not in str(caught.value)
-    assert "key" in str(caught.value)
+    assert "from a backup" in str(caught.value)  # and not: make a key
 
 
 def test_spaces_and_lines_may_stand_between_entries() -> None:
@@ -167,3 +167,10 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError):
             Keyring.load_or_create(path)
         assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:b", "-x", "--force", "ключ", "a" * 65])
+def test_no_key_is_made_that_a_command_could_not_name(name: str) -> None:
+    """A name with a dash in front is an option to `bankloom keys retire`."""
+    with pytest.raises(ConfigurationError, match="A key's name is of"):
+        fresh_entry(name)

@@ -165,3 +165,15 @@ def test_an_old_schema(parts: Runtime, settings: Settings) -> None:
     (finding,) = found(settings, "database", Standing.FAILURE)
     assert "bankloom serve" in finding.next_step
     assert query(parts, "SELECT version_num FROM alembic_version") == [("0001",)]
+
+
+def test_a_damaged_keyring_is_no_keyring_to_copy(bank: Running, tmp_path: Path) -> None:
+    """It says to give the former one back: a fresh key would open nothing."""
+    settings = settings_for(bank.url, "", tmp_path).model_copy(
+        update={"database_url": None, "encryption_keys": None}
+    )
+    (tmp_path / "keyring").write_text("main:AAAA")
+    (tmp_path / "keyring").chmod(0o600)
+    (told,) = found(settings, "keys", *Standing)
+    assert told.standing is Standing.FAILURE
+    assert "from a backup" in told.next_step

@@ -32,6 +32,10 @@ INDEX_KEY_NAME = "index"
 _VERSION = "v1"
 _FINGERPRINT_OF = b"bankloom: fingerprint of a data key"
 _FINGERPRINT_HEX = 32
+_HOW_TO_MEND = (
+    "Give the former keyring back from a backup: a fresh key opens nothing that was sealed before. "
+    "For a new database, `bankloom keys generate NAME` prints an entry."
+)
 
 
 class SealBrokenError(ConfigurationError):
@@ -61,7 +65,7 @@ class Keyring:
 
     def __init__(self, data_keys: dict[str, bytes], index_key: bytes) -> None:
         if not data_keys:
-            raise ConfigurationError("The keyring holds no data key; see BANKLOOM_ENCRYPTION_KEYS.")
+            raise ConfigurationError(f"The keyring holds no data key. {_HOW_TO_MEND}")
         self._data = _DataKeys(
             {name: AESGCM(key) for name, key in data_keys.items()},
             tuple(Mark(name, _fingerprint(key)) for name, key in data_keys.items()),
@@ -100,13 +104,15 @@ class Keyring:
         for number, entry in enumerate(entries, start=1):
             name, key = _parse_entry(number, entry)
             if name in keys:
-                raise ConfigurationError(f"The keyring names two keys alike (entry {number}).")
+                raise ConfigurationError(
+                    f"The keyring names two keys alike (entry {number}). {_HOW_TO_MEND}"
+                )
             keys[name] = key
         index_key = keys.pop(INDEX_KEY_NAME, None)
         if index_key is None:
             raise ConfigurationError(
-                "The keyring has no key named 'index'. It needs one data key and the index key: "
-                "'main:<base64 of 32 bytes>,index:<base64 of 32 bytes>'."
+                "The keyring has no key named 'index'. It needs one data key and the index key, "
+                f"'main:<base64 of 32 bytes>,index:<base64 of 32 bytes>'. {_HOW_TO_MEND}"
             )
         return cls(keys, index_key)
 
@@ -169,9 +175,11 @@ class _DataKeys(NamedTuple):
 
 def fresh_entry(name: str) -> str:
     """Return an entry with a fresh key: `name:<base64 of 32 bytes>`. Errors: `ConfigurationError`."""
-    if not (_may_be_a_name(name) and name.isascii() and len(name) <= NAME_LENGTH_MAX):
+    may_be_made = _may_be_a_name(name) and name.isascii() and len(name) <= NAME_LENGTH_MAX
+    if not may_be_made or name.startswith("-"):  # which a command takes for an option
         raise ConfigurationError(
-            "A key's name is of ASCII letters, digits, '-' and '_', 64 at most. Nothing was changed."
+            "A key's name is of ASCII letters, digits, '-' and '_', 64 at most, with no '-' in front. "
+            "Nothing was changed."
         )
     return f"{name}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
 
@@ -192,7 +200,6 @@ def _parse_entry(number: int, entry: str) -> tuple[str, bytes]:
         key = b""
     if len(key) != KEY_BYTES or not _may_be_a_name(name):
         raise ConfigurationError(
-            f"Key {number} of the keyring is not 'name:<base64 of 32 bytes>'. Make one with: "
-            "python3 -c 'import os,base64;print(base64.b64encode(os.urandom(32)).decode())'"
+            f"Key {number} of the keyring is not 'name:<base64 of 32 bytes>'. {_HOW_TO_MEND}"
         )
     return name, key

@@ -7,7 +7,9 @@ import stat
 from typing import TYPE_CHECKING
 
 from bankloom.core import keyring_file
-from bankloom.services.doctor.findings import Finding, failure, ok, warning
+from bankloom.core.errors import ConfigurationError
+from bankloom.core.keyring_file import KeyringFile
+from bankloom.services.doctor.findings import Finding, failed, failure, ok, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,4 +71,8 @@ def _keyring_file(settings: Settings) -> Finding:
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & PRIVATE:
         return failure("keys", f"Others may read {file} (mode {mode:o})", f"Run: chmod 600 {file}")
+    try:
+        KeyringFile(file).read()
+    except ConfigurationError as error:
+        return failed("keys", error)
     return ok("keys", f"The keyring is {file}: keep a copy of it elsewhere")
