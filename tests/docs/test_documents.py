@@ -277,7 +277,7 @@ def endpoints() -> list[str]:
     routers = [module.router for module in modules]
     routes = [route for router in routers for route in router.routes]
     return [
-        f"{method} {route.path}"
+        f"{method} {route.path_format}"
         for route in routes
         if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bankloom.models import ApiKey, Scope, User
 from bankloom.services import sync_item
@@ -102,3 +103,14 @@ def test_a_person_is_erased_bank_by_bank(still: Still, bank: Running) -> None:
     assert (again.status_code, again.json()["receipt_id"]) == (200, told["receipt_id"])
     assert query(runtime, "SELECT 1 FROM users") == []
     assert ask(api, api.key, "DELETE", "/plaid/users/nobody").status_code == 404
+
+
+def test_a_person_is_erased_whatever_their_id(still: Still) -> None:
+    """An id is any text, and a slash in it is no path."""
+    api, runtime = still
+    name = 'org/../"Zoë" ?#%'
+    with runtime.database.session() as session:
+        User.get_or_create(session, name)
+    answer = ask(api, api.key, "DELETE", f"/plaid/users/{quote(name, safe='')}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "finished")
+    assert query(runtime, "SELECT 1 FROM users") == []

@@ -80,7 +80,7 @@ def _remove_item(runtime: Runtime, caller: Caller, item_id: str, data: Data) -> 
 
 
 @router.delete(
-    "/users/{user_id}",
+    "/users/{user_id:path}",
     response_model=erasure_shapes.ReceiptAnswer,
     responses=shapes.errors(404) | _ANSWERS,
 )
