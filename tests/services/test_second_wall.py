@@ -562,7 +562,8 @@ def test_where_we_may_make_no_role_an_administrator_does(
                 if each.name == "second wall"
             )
             assert told.standing is Standing.WARNING
-            assert all(statement in told.next_step for statement in statements)
+            wanted = [statement.partition("PASSWORD")[0] for statement in statements]
+            assert all(each in told.next_step for each in wanted)  # the verifier has a salt
             assert settings.plaid.secret.get_secret_value() not in str(statements)
             for statement in statements:
                 admin.execute(statement)
