@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
+from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.errors import InvalidRequestError, NotFoundError
 from bankloom.models import ApiKey, Scope, User
 from bankloom.models.api_key import fitting_scopes
 from bankloom.services import audit
+from bankloom.services.api_access import EVERYONE
 
 if TYPE_CHECKING:
     import uuid
@@ -45,11 +47,15 @@ def create(runtime: Runtime, wanted: WantedKey) -> NewKey:
 def mint(runtime: Runtime, caller: Caller, wanted: WantedKey, seconds: int) -> NewKey:
     """Make a user's key that ends after these seconds, or with the key that asks for it.
 
-    Revoking that key revokes it too. Errors: `InvalidRequestError` for scope `admin`.
+    Revoking that key revokes it too. Errors: `InvalidRequestError` for scope `admin`;
+    `UnauthorizedError` where that key has ended meanwhile.
     """
-    ends = clock.now() + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
+    at = clock.now()
+    ends = at + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
     wanted = wanted._replace(expires_at=min(ends, caller.expires_at or ends))
     with runtime.database.session() as session:
+        if caller.key_id and not ApiKey.may_mint(session, caller.key_id, at):
+            raise UnauthorizedError
         minting = {"minted": True, "minted_by": caller.key_id}
         return _create(runtime, session, audit.Action.KEY_MINTED, wanted, **minting)
 
@@ -76,6 +82,10 @@ def _create(
     wanted: WantedKey,
     **minting: Any,
 ) -> NewKey:
+    if wanted.user_name == EVERYONE:
+        raise InvalidRequestError(
+            "A key reaches one person, or everyone if it names nobody: not *."
+        )
     user = User.get_or_create(session, wanted.user_name) if wanted.user_name else None
     user_id = user.id if user else None
     unfit = set(wanted.scopes) - set(fitting_scopes(user_id))
