@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select, text
 
 from bankloom import migrations
-from bankloom.app import open_runtime
 from bankloom.core.address import Address
 from bankloom.core.confined import PASS_SECONDS, PassRefusedError, signed_pass
 from bankloom.models import Base, PassKey, Transaction, TransactionFilter, page_of_transactions
+from bankloom.opening import open_runtime
 from bankloom.services import confined_grants, second_wall
 from bankloom.services.copies import back_up, fill_database
 from bankloom.services.copies.restore_backup import Backup
