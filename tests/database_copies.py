@@ -82,7 +82,6 @@ def hashes(url: str) -> dict[str, TableHash]:
     """Count and hash every table of a database, but the audit log: it tells of its copying."""
     with copy_session.opened(Address.parse(url)) as connection:
         found = table_hashes.of(connection)
-    assert "bankloom.audit_entries" in found
     return {name: each for name, each in found.items() if name != "bankloom.audit_entries"}
 
 

@@ -112,6 +112,11 @@ def test_a_restored_database_is_the_same(file: Path, place: Place, empty_url: st
     assert restored.returncode == 0, restored.stderr
     assert hashes(empty_url) == hashes(place.url)
     assert "items 1" in restored.stdout
+    needed = "of its keys this needs 'main', 'index'"
+    assert f"The keyring was not in it, and is as it was here; {needed}." in restored.stdout
+    with psycopg.connect(empty_url) as own:
+        comment = "SELECT obj_description('bankloom.sealing_keys'::regclass)"
+        assert "never in this database, nor in a backup" in str(own.execute(comment).fetchone())
     backed_up = ("database.backed_up", actor())
     assert noted(place.url) == [backed_up]
     assert noted(empty_url) == [backed_up, ("database.restored", actor())]

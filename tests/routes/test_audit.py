@@ -9,7 +9,7 @@ import pytest
 from bankloom.models import ApiKey, Scope
 from bankloom.services import import_item, retry_items
 from bankloom.services.audit import Action
-from harness import serving, wait_until
+from harness import Api, serving, wait_until
 from link_scenes import decide, hosted_link, poll, through, update_mode
 from scenes import exchange, person, query
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from bankloom.core.settings import Settings
     from bankloom.services.runtime import Runtime
-    from harness import Api
     from platypus_bank.testing import Running
 
 
@@ -147,6 +146,17 @@ def test_only_an_admins_key_reads_it(api: Api, runtime: Runtime) -> None:
     for key in (reader, minted):
         answer = api.client.get("/audit", headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 403
+
+
+def test_what_a_users_key_does_is_noted(api: Api, bank: Running) -> None:
+    """Behind the second wall too, whose role may write entries and read none; no token was told."""
+    minted = api.post("/keys", user_id="ada", scopes=["read", "sync", "link"]).json()
+    ada = Api(api.url, minted["key"])
+    with ada.client:
+        item_id = ada.link(bank, **person())
+        assert ada.sync(item_id, wait=False)["status"] == "queued"
+    noted = [entry["action"] for entry in entries(api, actor=minted["prefix"])]
+    assert noted == ["link_token.created", "item.linked", "sync.asked"]
 
 
 def test_it_is_paged_and_narrowed(api: Api) -> None:

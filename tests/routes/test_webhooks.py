@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 import pytest
 
 from bankloom.routes.threads import PLAID_CALLS_AT_ONCE
@@ -237,8 +238,8 @@ def test_where_the_database_is_not_there_plaid_is_asked_to_send_again(
     assert deliver(api.url, BODY, key.jwt(BODY)).status_code == 200
     body = updates_available("later")
     with monkeypatch.context() as broken:
-        broken.setattr(runtime.database, "conninfo", "host=127.0.0.1 port=1")
-        broken.setattr(runtime.database, "embedded", None)
+        connect = psycopg.connect
+        broken.setattr(psycopg, "connect", lambda *_, **__: connect("host=127.0.0.1 port=1"))
         runtime.database.engine.dispose()
         down = deliver(api.url, body, key.jwt(body))
     assert (down.status_code, down.json()["error"]["code"]) == (503, "database_lost")

@@ -93,7 +93,7 @@ TRACES = """
     )
     INSERT INTO webhook_deliveries (jwt_hash, kid, issued_at, received_at, webhook_type, webhook_code,
         item_id, body_sealed, handled_at)
-    SELECT gen_random_uuid()::text, 'k', now(), now(), 'ITEM', 'ERROR', item_id, 'sealed', now() FROM whose
+    SELECT item_id, 'k', now(), now(), 'ITEM', 'ERROR', item_id, :body, now() FROM whose
 """
 
 
@@ -103,7 +103,7 @@ def grown(parts: Runtime, bank: Running, rows: int = 30) -> str:
     ask_for_run(parts, item_id)
     sync_item.now(parts, item_id, never)
     query(parts, HISTORY, item_id=item_id, rows=rows)
-    query(parts, TRACES, item_id=item_id)
+    query(parts, TRACES, item_id=item_id, body=parts.keyring.seal("{}", item_id))
     ask_for_run(parts, item_id)
     return item_id
 

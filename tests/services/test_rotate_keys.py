@@ -461,3 +461,18 @@ def test_a_lost_key_names_itself(parts: Runtime) -> None:
     """A row under a key that is in no file tells which one must come back."""
     with pytest.raises(SealBrokenError, match="spring"):
         parts.keyring.open("v1.spring.AAAA", "item")
+
+
+def test_a_walk_reads_each_row_once(parts: Runtime) -> None:
+    """A batch is a range of the index, whatever the statistics say: no sort, no row that is not wanted."""
+    add_rows(parts, 30, "webhook_deliveries")
+    plan = """
+        EXPLAIN SELECT id FROM webhook_deliveries WHERE split_part(body_sealed, '.', 2) = 'main'
+            AND id > '00000000-0000-0000-0000-000000000000' ORDER BY id LIMIT 10
+    """
+    with parts.database.session() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        lines = " ".join(session.scalars(text(plan)))
+    assert "webhook_deliveries_sealed_key_idx" in lines
+    assert "Sort" not in lines
+    assert "Filter" not in lines

@@ -12,11 +12,12 @@ from sqlalchemy import text
 
 from bankloom import migrations
 from bankloom.app import open_runtime
+from bankloom.core.address import Address
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, DatabaseLostError
 from bankloom.core.keyring import Keyring
+from bankloom.services.copies import copy_session, table_hashes
 from bankloom.services.runtime import Runtime
-from database_copies import hashes
 from harness import settings_for
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from bankloom.core.embedded_postgres import EmbeddedPostgres
     from bankloom.core.settings import Settings
+    from bankloom.services.copies.table_hashes import TableHash
 
 A_DELIVERY_OF_0002 = """
     INSERT INTO bankloom.webhook_deliveries (jwt_hash, kid, issued_at, received_at, webhook_type,
@@ -62,6 +64,12 @@ def old_database(cluster: EmbeddedPostgres) -> Iterator[str]:
         database.close()
         yield url
         admin.execute("DROP DATABASE old WITH (FORCE)")
+
+
+def hashes(url: str) -> dict[str, TableHash]:
+    """Count and hash every table there is, whatever the schema's version."""
+    with copy_session.opened(Address.parse(url)) as connection:
+        return table_hashes.of(connection)
 
 
 def test_a_start_with_the_wrong_key_changes_no_byte(old_database: str, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ ROWS = """
         VALUES ('claim of ' || :name, :id, 'world', 'transactions', now());
     INSERT INTO webhook_deliveries (jwt_hash, kid, issued_at, received_at, webhook_type, webhook_code,
         item_id, body_sealed)
-        VALUES ('jwt of ' || :name, 'kid', now(), now(), 'ITEM', 'ERROR', :item, 'sealed');
+        VALUES ('jwt of ' || :name, 'kid', now(), now(), 'ITEM', 'ERROR', :item, :body);
     INSERT INTO erasures (id, subject, subject_hash, user_id, asked_at, asked_by, lease_until)
         VALUES (:id, 'item', 'hash of ' || :name, :id, now(), :name, now());
     INSERT INTO audit_entries (id, at, actor, action, user_id, facts, mac)
@@ -91,6 +91,7 @@ def store(runtime: Runtime, user_id: uuid.UUID, name: str) -> None:
     given = {"id": user_id, "name": name, "nowhere": NOWHERE}
     item = f"item of {name}"
     token = {"sealed": runtime.keyring.seal(name, item), "hash": runtime.keyring.hash(name)}
+    token["body"] = runtime.keyring.seal("{}", f"jwt of {name}")
     given |= {"item": item, "account": f"account of {name}", **token}
     with runtime.database.session() as session:
         for statement in ROWS.split(";\n"):
@@ -197,7 +198,6 @@ HERS = [
     "INSERT INTO users (name) VALUES ('third')",
     "UPDATE users SET name = 'grace'",
     "COPY link_sessions FROM STDIN",
-    "SELECT request_run('item of grace', 'person', now(), true, false, false)",
     f"{DEFER}('sync_item', 'items', 'item of grace', 'item of grace', '{HER_ARGS}')",
     f"{DEFER}('sync_item', 'items', 'item of ada', 'item of ada', '{HER_ARGS}')",
     f"{DEFER}('ticks', 'ticks', 'ticks', NULL, '{{{{}}}}')",
@@ -216,6 +216,13 @@ def test_own_runs_are_asked_for(ada: Raw) -> None:
     """What a route needs goes through: the run, the due tag and the engine's wake-up."""
     ada.execute("SELECT request_run('item of ada', 'person', now(), true, false, false)")
     assert ada.execute("SELECT count(*) FROM sync_runs WHERE status = 'queued'").fetchone() == (1,)
+
+
+def test_for_anothers_item_no_run_is_asked_for(walled: Runtime, ada: Raw) -> None:
+    """It is as if it had been removed: no run, no due tag, no job."""
+    asked = "SELECT request_run('item of grace', 'person', now(), true, false, false)"
+    assert ada.execute(asked).fetchone() == (None,)
+    assert not query(walled, "SELECT FROM procrastinate_jobs")
 
 
 # The pass

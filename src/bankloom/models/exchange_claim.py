@@ -63,7 +63,11 @@ class ExchangeClaim(Base):
 
     __tablename__ = "exchange_claims"
     __table_args__ = (
-        Index("exchange_claims_sealed_key_idx", text("split_part(public_token_sealed, '.', 2)")),
+        Index(
+            "exchange_claims_sealed_key_idx",
+            text("split_part(public_token_sealed, '.', 2)"),
+            "public_token_hash",
+        ),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ClaimState)), "state"
         ),

@@ -78,7 +78,7 @@ class Item(Base):
 
     __tablename__ = "items"
     __table_args__ = (
-        Index("items_sealed_key_idx", text("split_part(access_token_sealed, '.', 2)")),
+        Index("items_sealed_key_idx", text("split_part(access_token_sealed, '.', 2)"), "item_id"),
         CheckConstraint(
             "state IN ({})".format(", ".join(f"'{state}'" for state in ItemState)), "state"
         ),

@@ -70,7 +70,7 @@ class LinkSession(Base):
 
     __tablename__ = "link_sessions"
     __table_args__ = (
-        Index("link_sessions_sealed_key_idx", text("split_part(link_token_sealed, '.', 2)")),
+        Index("link_sessions_sealed_key_idx", text("split_part(link_token_sealed, '.', 2)"), "id"),
         CheckConstraint(
             "purpose IN ({})".format(", ".join(f"'{each}'" for each in LinkPurpose)), "purpose"
         ),

@@ -70,7 +70,10 @@ class SealedColumn:
     def after(
         self, session: Session, row: object, limit: int, *, under: str | None = None
     ) -> Sequence[SealedValue]:
-        """Return the values, of one key or of all, of the rows that follow `row`, by primary key."""
+        """Return the values, of one key or of all, of the rows that follow `row`, by primary key.
+
+        Those of one key lie together in the index, so that a walk in batches reads each row once.
+        """
         query = self._values.where(self._sealed.is_not(None))
         if under is not None:
             query = query.where(self._key == under)

@@ -33,7 +33,7 @@ class WebhookDelivery(Base):
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        Index("webhook_deliveries_sealed_key_idx", text("split_part(body_sealed, '.', 2)")),
+        Index("webhook_deliveries_sealed_key_idx", text("split_part(body_sealed, '.', 2)"), "id"),
         Index("webhook_deliveries_newest_idx", text("received_at DESC"), text("id DESC")),
         Index(
             "webhook_deliveries_due_idx",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from bankloom.routes import erasure_shapes, shapes
-from bankloom.routes.access import MayAdmin, MayLink, MayRead
+from bankloom.routes.access import MayAdmin, MayLink, MayRead, RuntimeDep
 from bankloom.routes.answers import JsonAnswer
 from bankloom.routes.item_shapes import ItemId
 from bankloom.routes.threads import ThreadsDep
@@ -54,13 +54,23 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     responses=shapes.errors(404, 409, 502) | _ANSWERS,
 )
 async def remove_item(
-    item_id: ItemId, call: MayLink, threads: ThreadsDep, data: WhatOfData = Data.DELETE
+    item_id: ItemId,
+    call: MayLink,
+    runtime: RuntimeDep,
+    threads: ThreadsDep,
+    data: WhatOfData = Data.DELETE,
 ) -> JsonAnswer:
     """Remove an Item at Plaid, which ends its billing, and then delete its data, or keep that.
 
     Safe to repeat. Where Plaid does not remove it, all is kept.
     """
-    return _answer(await threads.call_plaid(_remove_item, *call, item_id, data))
+    service = _service(runtime, call.caller)
+    return _answer(await threads.call_plaid(_remove_item, service, call.caller, item_id, data))
+
+
+def _service(runtime: Runtime, caller: Caller) -> Runtime:
+    """Return the parts of the service: no confined role may delete, and the reach is looked at first."""
+    return runtime.acting_for(caller.name)
 
 
 def _remove_item(runtime: Runtime, caller: Caller, item_id: str, data: Data) -> Receipt:
@@ -89,9 +99,10 @@ def _erase_person(runtime: Runtime, name: str) -> Receipt:
     response_model=erasure_shapes.ReceiptAnswer,
     responses=shapes.errors(404),
 )
-def show_receipt(receipt_id: uuid.UUID, call: MayRead) -> JsonAnswer:
+def show_receipt(receipt_id: uuid.UUID, call: MayRead, runtime: RuntimeDep) -> JsonAnswer:
     """Tell how far an erasure has come: once it is finished, its receipt."""
-    return JsonAnswer(_receipt_json(receipts.find(call.runtime, receipt_id, call.caller.user_id)))
+    receipt = receipts.find(_service(runtime, call.caller), receipt_id, call.caller.user_id)
+    return JsonAnswer(_receipt_json(receipt))
 
 
 def _effort() -> Effort:

@@ -52,6 +52,8 @@ class Action(enum.StrEnum):
     )
     USER_ERASED = "user.erased", "A whole person was erased."
     DUPLICATE_DISCARDED = "duplicate.discarded", "A held duplicate was thrown away."
+    TOKEN_ROTATED = "token.rotated", "Plaid replaced an access token, and the new one was stored."
+    KEYRING_ROTATED = "keyring.rotated", "Another key of the keyring was made the one that seals."
     TOKEN_TOLD = "token.told", "A raw access token was given to a caller."
     SYNC_ASKED = (
         "sync.asked",

@@ -22,7 +22,7 @@ from bankloom.core.errors import (
     PlaidUnreachableError,
 )
 from bankloom.models import Item
-from bankloom.services import lost_token, request_run
+from bankloom.services import audit, lost_token, request_run
 from bankloom.services.plaid_errors import TOKEN_VOID, may_have_been_done
 from bankloom.services.plaid_messages import TokenExchanged
 from bankloom.services.runtime import refuse_other_world
@@ -137,6 +137,8 @@ class _Rotation:
             if item is not None:
                 told = TokenExchanged(access_token, item_id)
                 put_item(self.runtime, session, item.user_id, told)
+                rotated = audit.Action.TOKEN_ROTATED
+                audit.note(self.runtime, session, rotated, item_id=item_id, user_id=item.user_id)
                 request_run.request(session, item_id, ROTATION, asks_item=True)
         if item is None:  # removed here meanwhile: then at Plaid too
             self.runtime.plaid.item_remove(access_token)

@@ -200,6 +200,7 @@ def _tried(database: Database, keyring: Keyring, confined: Address) -> Wall:
         if not mended or _problem(pool) is not None:
             pool.close()
             return wall
+    pool.engine.dispose()  # most processes never ask for a confined session
     return Wall(confined.parameters["user"], pool)
 
 

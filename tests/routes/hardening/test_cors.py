@@ -64,12 +64,10 @@ def test_a_method_that_no_route_has_is_refused(walled: Api) -> None:
     assert preflight(walled, OURS, "PATCH").status_code == 403
 
 
-def test_without_the_setting_all_are_refused(module_database_url: str, tmp_path: Path) -> None:
+def test_without_the_setting_all_are_refused(database_url: str, tmp_path: Path) -> None:
     """No origin is let through, and there is nobody to ask; with `*` all are, without cookies."""
     for origins, allowed in (("", None), ("*", "*")):
-        settings = settings_for(
-            "http://127.0.0.1:1", module_database_url, tmp_path, cors_origins=origins
-        )
+        settings = settings_for("http://127.0.0.1:1", database_url, tmp_path, cors_origins=origins)
         with serving(settings, with_worker=False) as (api, _):
             answer = api.client.get("/plaid/accounts", headers={"Origin": OURS, "Cookie": "a=b"})
             assert answer.headers.get(ALLOWED) == allowed

@@ -9,12 +9,12 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-SEALED = {
-    "items": "access_token_sealed",
-    "exchange_claims": "public_token_sealed",
-    "link_sessions": "link_token_sealed",
-    "webhook_deliveries": "body_sealed",
-}
+SEALED = (
+    ("items", "access_token_sealed", "item_id"),
+    ("exchange_claims", "public_token_sealed", "public_token_hash"),
+    ("link_sessions", "link_token_sealed", "id"),
+    ("webhook_deliveries", "body_sealed", "id"),
+)
 
 
 def upgrade() -> None:
@@ -50,11 +50,11 @@ def upgrade() -> None:
         schema="bankloom",
         postgresql_where=sa.text("superseded_at IS NULL"),
     )
-    for table, column in SEALED.items():
+    for table, column, primary_key in SEALED:
         op.create_index(
             f"{table}_sealed_key_idx",
             table,
-            [sa.literal_column(f"split_part({column}, '.', 2)")],
+            [sa.literal_column(f"split_part({column}, '.', 2)"), primary_key],
             unique=False,
             schema="bankloom",
         )

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.keyring import SealBrokenError
 from bankloom.models import SEALED, Process, SealingKey
+from bankloom.services import audit
 from bankloom.services.keyrings.open_keyring import VARIABLE, file_of, named
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _begin(runtime: Runtime, name: str | None) -> Mark:
         ]
         _put_first(runtime, target)
         SealingKey.rotate(session, target, former)
+        audit.note(runtime, session, audit.Action.KEYRING_ROTATED, key=target.name)
     return target
 
 
