@@ -16,16 +16,18 @@ PLAID_TOKEN = re.compile(
     r"(?:access|public|link|processor|asset-report|user)-sandbox-[0-9a-f-]{36}"
 )
 SERVICE_KEY = re.compile(r"bl_[0-9a-f]{8}_[\w-]{20,}")
+SIGN_IN_CODE = re.compile(r"once_[\w-]{40,}")
+POSTGRES_PROGRAMS = {"postgres", "psql", "pg_dump", "pg_restore", "pg_ctl", "initdb"}
 ANY_TOKEN = re.compile(rb"(?:access|public|link|processor)-sandbox-[0-9a-f]{8}-")
 LOOKED_EVERY_SECONDS = 0.05
 
 
 def secrets_in(texts: Iterable[str]) -> set[str]:
-    """Return every token of Plaid's and key of ours that stands in these texts."""
+    """Return every token of Plaid's, and key and code of ours, that stands in these texts."""
     return {
         found
         for text in texts
-        for kind in (PLAID_TOKEN, SERVICE_KEY)
+        for kind in (PLAID_TOKEN, SERVICE_KEY, SIGN_IN_CODE)
         for found in kind.findall(text)
     }
 
@@ -56,7 +58,7 @@ def below(pid: int) -> list[int]:
 
 def working_in(folder: Path) -> list[int]:
     """Return the processes whose working folder is within this one, as a database server's is."""
-    return [each for each in _processes() if folder in _working_folder(each).parents]
+    return [each for each in _processes() if folder in _link(each, "cwd").parents]
 
 
 def told_to(pid: int) -> bytes:
@@ -65,10 +67,14 @@ def told_to(pid: int) -> bytes:
 
 
 class Arguments:
-    """Within its block, the arguments of every process of this machine, looked at again and again."""
+    """Within its block, what every process of this machine is told, looked at again and again.
+
+    `seen` are the arguments of all, `environments` what PostgreSQL's programs are told besides.
+    """
 
     def __init__(self) -> None:
         self.seen: set[bytes] = set()
+        self.environments: dict[str, set[bytes]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="look-at-arguments")
 
@@ -87,7 +93,10 @@ class Arguments:
 
     def _look(self) -> None:
         while not self._ended.wait(LOOKED_EVERY_SECONDS):
-            self.seen |= {_of(pid, "cmdline") for pid in _processes()}
+            for pid in _processes():
+                self.seen.add(_of(pid, "cmdline"))
+                if (program := _link(pid, "exe").name) in POSTGRES_PROGRAMS:
+                    self.environments.setdefault(program, set()).add(_of(pid, "environ"))
 
 
 def _processes() -> Iterator[int]:
@@ -99,9 +108,9 @@ def _parent(pid: int) -> int:
     return int(status[1]) if status else 0
 
 
-def _working_folder(pid: int) -> Path:
+def _link(pid: int, name: str) -> Path:
     try:
-        return Path(f"/proc/{pid}/cwd").readlink()
+        return Path(f"/proc/{pid}/{name}").readlink()
     except OSError:
         return Path()
 

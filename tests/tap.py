@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -47,8 +47,9 @@ def tapped(plaid_url: str) -> Iterator[Tap]:
                 if name.lower() not in OF_ONE_CONNECTION:
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+            with suppress(BrokenPipeError, ConnectionResetError):  # a caller that was killed
+                self.end_headers()
+                self.wfile.write(answer.content)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
