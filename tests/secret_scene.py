@@ -88,6 +88,7 @@ class Scene:
     logs: list[str] = field(default_factory=list)
     answers: list[Told] = field(default_factory=list)
     handed_over: set[str] = field(default_factory=set)
+    reader_passwords: set[str] = field(default_factory=set)
     sessions: set[str] = field(default_factory=set)
     """What a browser's cookie holds, and nothing else may."""
 
@@ -163,9 +164,10 @@ class Scene:
 
     @property
     def passwords(self) -> set[str]:
-        """The database's, which stand in a file of its own."""
+        """The database's, which stand in files of their own."""
         text = (self.folder / "data" / "postgres" / "passwords.json").read_text()
-        return {word for word in json.loads(text).values() if isinstance(word, str)}
+        words = {word for word in json.loads(text).values() if isinstance(word, str)}
+        return words | self.reader_passwords
 
 
 def _told(answer: httpx.Response, may_tell: set[str]) -> tuple[set[str], str]:

@@ -19,7 +19,7 @@ SERVICE_KEY = re.compile(r"bl_[0-9a-f]{8}_[\w-]{20,}")
 SIGN_IN_CODE = re.compile(r"once_[\w-]{40,}")
 POSTGRES_PROGRAMS = {"postgres", "psql", "pg_dump", "pg_restore", "pg_ctl", "initdb"}
 ANY_TOKEN = re.compile(rb"(?:access|public|link|processor)-sandbox-[0-9a-f]{8}-")
-LOOKED_EVERY_SECONDS = 0.05
+LOOKED_EVERY_SECONDS = 0.1
 
 
 def secrets_in(texts: Iterable[str]) -> set[str]:

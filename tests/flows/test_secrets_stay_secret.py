@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from all_commands import TELLS_ON_PURPOSE, run_all
 from bankloom.console import doors
 from bankloom.core import copy_programs
+from bankloom.core.address import Address
 from harness import wait_until
 from link_scenes import hosted_link, through
 from scenes import EXCHANGE_PATH, SYNC_PATH, ask_plaid, exchange, holding, newcomer, person, stored
@@ -28,12 +30,15 @@ from secret_watch import (
 from tap import tapped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from all_commands import Said
     from harness import Api
     from platypus_bank.testing import Running
     from secret_scene import CrashingService
+
+    Places = Iterator[tuple[str, set[str]]]
 
 OTHER_PAGES = {"/metrics", "/openapi.json", "/docs", "/console/static/sign-in.js", "/nowhere"}
 
@@ -68,9 +73,12 @@ def test_no_secret_is_left_anywhere(bank: Running, reachable_dir: Path) -> None:
         process.stop()
         scene.note_log(process)
     scene.handed_over |= secrets_in(said[name].text for name in TELLS_ON_PURPOSE)
+    reader = Address.parse(said["db url"].text.strip())
+    scene.reader_passwords.add(reader.parameters["password"])
     scene.handed_over.add(said["keys generate"].text.strip().rpartition(":")[2])
-    assert_nothing_is_said(scene, said)
-    assert_nothing_is_left(scene, arguments)
+    places = chain(said_by(scene, said), told_to_programs(scene, arguments), left_by(scene))
+    leaks = {f"{place}: {sorted(found)}" for place, found in places if found}
+    assert not leaks, "\n".join(sorted(leaks))
 
 
 def free_port() -> int:
@@ -184,39 +192,51 @@ def assert_children_know_nothing(scene: Scene, process: CrashingService) -> None
         assert not found_in(told_to(pid), scene.secrets | scene.passwords)
 
 
-def assert_nothing_is_said(scene: Scene, said: dict[str, Said]) -> None:
-    """Neither in a log, nor by a command, nor in an answer, a page, a cookie or a URL of Plaid's."""
+def said_by(scene: Scene, said: dict[str, Said]) -> Places:
+    """Look into logs, what commands print, answers, pages, cookies and URLs of Plaid's."""
     everything = scene.secrets | scene.passwords
     assert len(scene.secrets) > 20
     assert len(scene.logs) == 2
-    for log in scene.logs:
+    for number, log in enumerate(scene.logs):
         assert "crashed with" in log
-        assert not found_in(log.encode(), everything | scene.sessions)
+        yield f"log {number}", found_in(log.encode(), everything | scene.sessions)
     for name in said.keys() - TELLS_ON_PURPOSE:
-        assert not found_in(said[name].text.encode(), everything), name
+        yield f"command {name}", found_in(said[name].text.encode(), everything)
     for told in scene.answers:
-        assert not found_in(told.text.encode(), everything | scene.sessions), told.path
-        assert not found_in(told.cookies.encode(), everything), told.path
-    assert scene.tap.asked
-    assert not found_in(" ".join(scene.tap.asked).encode(), everything)
+        yield f"answer {told.path}", found_in(told.text.encode(), everything | scene.sessions)
+        yield f"cookie {told.path}", found_in(told.cookies.encode(), everything)
+    for path in scene.tap.asked:
+        yield f"URL {path}", found_in(path.encode(), everything)
 
 
-def assert_nothing_is_left(scene: Scene, arguments: Arguments) -> None:
-    """Neither in a process's arguments or environment, nor in a file, nor in a row of the database."""
+def told_to_programs(scene: Scene, arguments: Arguments) -> Places:
+    """Look at the arguments of every process, and at the environment of PostgreSQL's programs."""
     secrets = scene.secrets | scene.sessions
-    everything = secrets | scene.passwords
     for command_line in arguments.seen:
-        assert not found_in(command_line, everything), command_line
+        yield f"arguments {command_line!r}", found_in(command_line, secrets | scene.passwords)
     assert {"postgres", "psql"} <= arguments.environments.keys()
     for program, environments in arguments.environments.items():
-        assert not [found for each in environments if (found := found_in(each, secrets))], program
-    assert (scene.folder / "data" / "postgres" / "cluster" / "pg_wal").is_dir()
-    assert not files_with(scene.folder / "temp", everything)
-    assert not files_with(scene.folder / "data" / "postgres", secrets)
-    assert not files_with(scene.folder / "data" / "postgres" / "cluster", scene.passwords)
-    with copy_programs.output_of(
-        copy_programs.restorer(), ["--file=-", str(scene.folder / "backup")]
-    ) as rows:  # what PostgreSQL has packed away, in plain, and bytes in hexadecimal
-        text = rows.read()
-    assert b"COPY" in text
-    assert not found_in(text, everything | {each.encode().hex() for each in everything})
+        for environment in environments:
+            yield f"environment of {program}", found_in(environment, secrets)
+
+
+def left_by(scene: Scene) -> Places:
+    """Look into temporary files, the database's files, and its rows."""
+    secrets = scene.secrets | scene.sessions
+    server = scene.folder / "data" / "postgres"
+    assert (server / "cluster" / "pg_wal").is_dir()
+    yield from files_with(scene.folder / "temp", secrets | scene.passwords).items()
+    yield from files_with(server, secrets).items()
+    yield from files_with(server / "cluster", scene.passwords).items()
+    rows = rows_of(scene.folder / "backup")
+    assert b"COPY" in rows
+    yield "rows", found_in(rows, secrets | scene.passwords)
+    in_bytes = {each.encode().hex() for each in secrets | scene.passwords}
+    yield "bytes in rows", found_in(rows, in_bytes)
+
+
+def rows_of(backup: Path) -> bytes:
+    """Return all rows as text: a long value is packed in the database's files."""
+    arguments = ["--file=-", str(backup)]
+    with copy_programs.output_of(copy_programs.restorer(), arguments) as rows:
+        return rows.read()
