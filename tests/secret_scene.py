@@ -85,6 +85,7 @@ class Scene:
     bank: Running
     tap: Tap
     folder: Path
+    services: list[CrashingService] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     answers: list[Told] = field(default_factory=list)
     handed_over: set[str] = field(default_factory=set)
@@ -118,11 +119,17 @@ class Scene:
         """Start the service; without a key in the settings it makes one."""
         environment = self.environment(port, log_format, key)
         process = CrashingService(environment, "--port", str(port))
+        self.services.append(process)
         key = key or process.told(FIRST_KEY)
         self.handed_over.add(key)
         process.api.client.close()
         process.api = self.caller(process.api.url, key)
         return process
+
+    def close(self) -> None:
+        """Stop what still runs, as where the test failed."""
+        for each in self.services:
+            each.stop()
 
     def caller(self, url: str, key: str) -> Api:
         """Return a caller whose answers are kept."""

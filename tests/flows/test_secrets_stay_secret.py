@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import closing
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,11 @@ def test_no_secret_is_left_anywhere(bank: Running, reachable_dir: Path) -> None:
     After links, refusals, a crash, a kill in mid-sync, and every command of the command line.
     """
     port = free_port()
-    with tapped(bank.url) as tap, Arguments() as arguments:
-        scene = Scene(bank, tap, reachable_dir)
+    with (
+        tapped(bank.url) as tap,
+        Arguments() as arguments,
+        closing(Scene(bank, tap, reachable_dir)) as scene,
+    ):
         process = scene.serve(port, "text", key="")
         known = go_through_everything(scene, process.api)
         look_at_pages(scene, process)
