@@ -20,7 +20,7 @@ demo: $(VENV)/.runtime ## the main job in one command: two banks linked, synced 
 	@$(BIN)/bankloom demo $(ARGS)
 
 test: setup $(NODE)/node_modules ## every test
-	@$(BIN)/pytest -n $(TESTS_AT_ONCE) $(ARGS)
+	@$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal $(ARGS)
 
 crash: setup ## kill -9 service, workers and database 200 times, under changes; compare with the bank; and 50 rotations of keys
 	@$(BIN)/pytest tests/crash -n 0 -s --kills 200 $(ARGS)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import uvicorn
 
-from bankloom.app import create_app, open_runtime
+from bankloom.app import create_app
 from bankloom.cli.http_server import server_config
 from bankloom.core.settings import PlaidSettings, Settings
+from bankloom.opening import open_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 
-from bankloom import migrations
 from bankloom.console import doors as console
+from bankloom.opening import open_runtime
 from bankloom.routes import (
     audit,
     docs_page,
@@ -34,7 +34,6 @@ from bankloom.services.api_access import first_key
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.keyrings.processes import Announced
-from bankloom.services.runtime import Runtime
 from bankloom.services.webhooks.receive import Intake
 from bankloom.worker import WorkerThread
 
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from bankloom.core.settings import Settings
+    from bankloom.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,6 @@ _ONE_WALL = (
     "Requests of a user's key are confined by their queries alone, not by the database too (%s). "
     "docs/operating.md says what an administrator runs to build the second wall."
 )
-
-
-def open_runtime(settings: Settings) -> Runtime:
-    """Open the parts and bring the database to the current schema. Errors: `BankloomError`."""
-    settings.plaid.require_credentials()
-    return Runtime.open(settings, migrations.upgraded)
 
 
 def create_app(

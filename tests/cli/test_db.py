@@ -50,6 +50,15 @@ def test_the_database_opens_read_only(environment: dict[str, str]) -> None:
     assert bankloom(environment, "db", "psql", "-c", "SELECT FROM nothing").returncode == 1
 
 
+def test_psql_is_told_no_secret_of_ours(environment: dict[str, str]) -> None:
+    """What is started from within it finds neither Plaid's secret nor a setting of ours."""
+    shown = bankloom(environment, "db", "psql", "-c", r"\! env")
+    assert "PGPASSWORD=" in shown.stdout
+    assert not [
+        line for line in shown.stdout.splitlines() if line.startswith(("PLAID_", "BANKLOOM_"))
+    ]
+
+
 def test_a_reset_prints_another_url(environment: dict[str, str]) -> None:
     """The new one works, the old one does not."""
     old, new = (

@@ -202,7 +202,8 @@ def test_everything_that_waits_is_in_the_list(
             runtime,
             "INSERT INTO webhook_deliveries (jwt_hash, kid, issued_at, received_at, webhook_type,"
             " webhook_code, body_sealed) VALUES ('h', 'k', now(), now(), 'TRANSACTIONS',"
-            " 'SYNC_UPDATES_AVAILABLE', '')",
+            " 'SYNC_UPDATES_AVAILABLE', :body)",
+            body=runtime.keyring.seal("{}", "h"),
         )
         for number, state in enumerate(("claimed", "held", "possible orphan", "done")):
             query(

@@ -7,7 +7,7 @@ import signal
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from bankloom.app import open_runtime
+from bankloom.opening import open_runtime
 from bankloom.services.keyrings import rotate
 
 if TYPE_CHECKING:

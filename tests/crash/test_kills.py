@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
+from bankloom.opening import open_runtime
 from crash import judge
 from crash.people import people
 from crash.victims import START_SECONDS_MAX, town

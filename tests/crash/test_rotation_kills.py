@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
 from bankloom.core.keyring_file import KeyringFile
+from bankloom.opening import open_runtime
 from bankloom.services.keyrings import processes
 from bankloom.services.keyrings.processes import Announced
 from commands import bankloom

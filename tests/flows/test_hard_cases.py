@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
 from bankloom.core.errors import ConfigurationError
+from bankloom.opening import open_runtime
 from harness import go_through_link, serving, wait_until
 from scenes import (
     EXCHANGE_PATH,

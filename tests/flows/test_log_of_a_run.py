@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def lines_of(process: ServiceProcess) -> list[dict[str, Any]]:
-    """Return the log of a process that ended; all that it wrote else is its announcement."""
-    announcement, *lines = process.log.splitlines()
+    """Return the log of a process that ended; all that it wrote else are its two announcements."""
+    announcement, sign_in, *lines = process.log.splitlines()
     assert announcement.startswith("Bankloom is listening")
+    assert sign_in.startswith("Sign in to the console")
     return [json.loads(line) for line in lines]
 
 

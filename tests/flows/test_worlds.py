@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
 from bankloom.core.errors import WorldMismatchError
+from bankloom.opening import open_runtime
 from harness import serving
 from scenes import linked, query
 

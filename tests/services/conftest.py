@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
+from bankloom.opening import open_runtime
 from gateway import Gateway, answering
 
 if TYPE_CHECKING:

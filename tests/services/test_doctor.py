@@ -15,6 +15,7 @@ from bankloom.services.doctor.findings import Standing
 from commands import bankloom
 from harness import environment_for, serving, settings_for
 from scenes import query
+from workers import store_item
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ REDIRECT = "https://app.example/oauth"
 
 
 def examined(settings: Settings) -> list[Finding]:
-    return list(examine.of(settings, migrations.looked_at))
+    return list(examine.now(settings, migrations.looked_at))
 
 
 def found(settings: Settings, name: str, *standings: Standing) -> list[Finding]:
@@ -143,6 +144,16 @@ def test_a_keyring_that_others_may_read(parts: Runtime, settings: Settings) -> N
     file.chmod(0o644)
     (finding,) = found(settings, "keys", Standing.FAILURE)
     assert finding.next_step == f"Run: chmod 600 {file}"
+
+
+def test_a_lost_keyring(settings: Settings, parts: Runtime, bank: Running) -> None:
+    """Nothing is made in its place: where something is sealed it fails, else the next start makes it."""
+    file = parts.settings.data_dir / "keyring"
+    file.unlink()
+    assert [each.standing for each in found(settings, "keys")] == [Standing.WARNING]
+    store_item(parts, bank)
+    assert found(settings, "keys", Standing.FAILURE)
+    assert not file.exists()
 
 
 def test_no_worker_and_a_possible_orphan(parts: Runtime, settings: Settings) -> None:

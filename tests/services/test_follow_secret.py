@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
 from bankloom.core.errors import PlaidRefusedError
 from bankloom.core.settings import Settings
+from bankloom.opening import open_runtime
 from bankloom.services import follow_secret
 from bankloom.services.follow_secret import SecretFollower
 from harness import environment_for, wait_until

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
 from bankloom.core import clock
 from bankloom.models import Chore
+from bankloom.opening import open_runtime
 from bankloom.services.rate_limits import Limit
 from harness import settings_for, wait_until
 from scenes import SYNC_PATH, background, holding, query

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from bankloom.app import open_runtime
 from bankloom.core.errors import InvalidProductsError
 from bankloom.models import LinkSession
+from bankloom.opening import open_runtime
 from bankloom.services import open_link
 from harness import settings_for
 

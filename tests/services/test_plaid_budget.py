@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event, text
 
-from bankloom.app import open_runtime
 from bankloom.core import clock
 from bankloom.core.errors import ConfigurationError, PlaidBusyError, PlaidLimitedError
 from bankloom.models import PlaidBudget
 from bankloom.models.plaid_budget import Cost
+from bankloom.opening import open_runtime
 from bankloom.services import plaid_budget, rate_limits
 from bankloom.services.plaid_budget import _cost
 from bankloom.services.rate_limits import EndpointLimits, Limit

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 import outside_server
 from bankloom import migrations
-from bankloom.app import open_runtime
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
+from bankloom.opening import open_runtime
 from bankloom.services.reader_role import PASSWORD_FILE, reader_address
 from harness import settings_for
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import inspect, text
 
-from bankloom.app import open_runtime
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.keyring import Keyring, SealBrokenError, fresh_entry
 from bankloom.core.keyring_file import KeyringFile
 from bankloom.models import SEALED, Base, Process, SealingKey
+from bankloom.opening import open_runtime
 from bankloom.services.keyrings import change, check, processes, rotate
 from bankloom.services.keyrings.processes import Announced
 from database_copies import hashes

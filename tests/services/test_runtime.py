@@ -11,11 +11,11 @@ from alembic import command
 from sqlalchemy import text
 
 from bankloom import migrations
-from bankloom.app import open_runtime
 from bankloom.core.address import Address
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError, DatabaseLostError
 from bankloom.core.keyring import Keyring
+from bankloom.opening import open_runtime
 from bankloom.services.copies import copy_session, table_hashes
 from bankloom.services.runtime import Runtime
 from harness import settings_for

@@ -11,13 +11,16 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
-from bankloom.app import open_runtime
+from bankloom import migrations
 from bankloom.core.address import Address
 from bankloom.core.confined import PASS_SECONDS, PassRefusedError, signed_pass
 from bankloom.models import Base, PassKey, Transaction, TransactionFilter, page_of_transactions
+from bankloom.opening import open_runtime
 from bankloom.services import confined_grants, second_wall
 from bankloom.services.copies import back_up, fill_database
 from bankloom.services.copies.restore_backup import Backup
+from bankloom.services.doctor import examine
+from bankloom.services.doctor.findings import Standing
 from bankloom.services.reader_role import reader_address
 from harness import settings_for
 from scenes import query
@@ -553,6 +556,14 @@ def test_where_we_may_make_no_role_an_administrator_does(
                 store(runtime, ADA, "ada")
                 assert finds(runtime, ADA) == {ADA}
             statements = runtime.wall.statements
+            (told,) = (
+                each
+                for each in examine.now(settings, migrations.looked_at)
+                if each.name == "second wall"
+            )
+            assert told.standing is Standing.WARNING
+            wanted = [statement.partition("PASSWORD")[0] for statement in statements]
+            assert all(each in told.next_step for each in wanted)  # the verifier has a salt
             assert settings.plaid.secret.get_secret_value() not in str(statements)
             for statement in statements:
                 admin.execute(statement)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bankloom.app import open_runtime
+from bankloom.opening import open_runtime
 from harness import settings_for, wait_until
 from scenes import SYNC_PATH, holding, query
 from workers import (

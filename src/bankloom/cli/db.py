@@ -16,6 +16,7 @@ from bankloom.cli import acting, db_backup, db_move, db_upgrade, signals
 from bankloom.core import logs
 from bankloom.core.db import Database
 from bankloom.core.errors import ConfigurationError
+from bankloom.core.secrets import without_settings
 from bankloom.core.settings import Settings
 from bankloom.services import audit
 from bankloom.services.reader_role import reader_address
@@ -84,7 +85,8 @@ def _find_psql(database: Database) -> str:
 
 def _run_psql(program: str, reader: Address, arguments: list[str]) -> int:
     # The password goes by the environment: arguments can be read by every user of the machine.
-    environment = {**os.environ, "PGPASSWORD": reader.parameters["password"]}
+    # And no secret of ours: its `\!` opens a shell, and whatever that starts would have them.
+    environment = without_settings(os.environ) | {"PGPASSWORD": reader.parameters["password"]}
     command = [program, reader.but(password=None).url, *arguments]
     with signals.noted(signal.SIGINT):  # a Ctrl-C cancels psql's query, and is not for us
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - their psql

@@ -13,8 +13,10 @@ from bankloom import migrations
 from bankloom.cli import signals
 from bankloom.cli.item_tables import console
 from bankloom.core import logs
+from bankloom.core.errors import BankloomError
+from bankloom.core.settings import Settings
 from bankloom.services.doctor import examine
-from bankloom.services.doctor.findings import Standing
+from bankloom.services.doctor.findings import Standing, failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,13 +30,12 @@ Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings
 
 
 def doctor(*, as_json: AsJson = False, strict: Strict = False) -> None:
-    """Look at settings, keys, database, clocks, Plaid and webhooks; changes nothing.
+    """Look at settings, keys, database, clocks, Plaid and webhooks, and say what to do next.
 
-    Exits with 1 where anything fails, so that a script can ask.
+    Exits with 1 where anything fails, so that a script can ask. Nothing is repaired.
     """
     signals.end_in_order()
-    logs.configure("error", "text", [])
-    findings = examine.now(migrations.looked_at)
+    findings = _findings()
     seen = list(findings) if as_json else list(_shown(findings))
     if as_json:
         json.dump([finding._asdict() for finding in seen], sys.stdout, indent=2)
@@ -42,6 +43,16 @@ def doctor(*, as_json: AsJson = False, strict: Strict = False) -> None:
     bad = {Standing.FAILURE, Standing.WARNING} if strict else {Standing.FAILURE}
     if any(finding.standing in bad for finding in seen):
         raise typer.Exit(1)
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = Settings.read()
+    except BankloomError as error:
+        yield failed("settings", error)
+        return
+    logs.configure("error", settings.log_format, settings.secret_texts)
+    yield from examine.now(settings, migrations.looked_at)
 
 
 def _shown(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from bankloom.app import open_runtime
 from bankloom.cli import acting, signals
 from bankloom.core import logs
 from bankloom.core.errors import DatabaseLostError
 from bankloom.core.settings import Settings
+from bankloom.opening import open_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

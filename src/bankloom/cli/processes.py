@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from bankloom.cli import signals
 from bankloom.core.errors import BankloomError
-from bankloom.core.secrets import CREDENTIALS_VARIABLE
+from bankloom.core.secrets import without_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
 STOP_SECONDS = 20
@@ -43,7 +42,7 @@ class Program:
         with log.open("a", encoding="utf-8") as log_file, signals.noted(*both) as interrupted:
             self._process = subprocess.Popen(  # noqa: S603 - our own programs
                 command,
-                env=_without_settings(os.environ) | environment,
+                env=without_settings(os.environ) | environment,  # not a real installation's
                 cwd=log.parent,  # where no .env of somebody's real settings lies
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -106,12 +105,6 @@ class Program:
 def _interrupt_if(noted: list[int]) -> None:
     if noted:
         raise KeyboardInterrupt
-
-
-def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without a real installation's settings: the demo must not touch it."""
-    foreign = ("PLAID_", "BANKLOOM_", "PLATYPUS_", CREDENTIALS_VARIABLE)
-    return {name: value for name, value in environment.items() if not name.startswith(foreign)}
 
 
 def beside_python(name: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
 import socket
 import sys
@@ -11,21 +9,17 @@ import threading
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from bankloom.app import create_app, open_runtime, start
-from bankloom.cli.http_server import server_config
+from bankloom.cli.signals import end_process
 from bankloom.cli.signin import sign_in_link
 from bankloom.core import logs
 from bankloom.core.settings import Settings
+from bankloom.opening import open_runtime
 from bankloom.services import console_access
 from bankloom.services.follow_secret import SecretFollower
 from bankloom.services.keep_counts import CountsKeeper
 from bankloom.services.keyrings.processes import Announced
 from bankloom.worker import WorkerThread
-
-LAST_SECONDS = 1
-"""How long threads that hang have once everything is closed: Plaid's answer may take two minutes."""
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the others waiting, instead of Python's 0.005: the worker's threads decode
@@ -51,6 +45,10 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = 
     settings = Settings.read()
     logs.configure(settings.log_level, settings.log_format, settings.secret_texts)
     listener = _listen(host, port)
+    # Only here: to load the web framework takes every other command as long as all the rest.
+    from bankloom.app import create_app, start  # noqa: PLC0415 - as said
+    from bankloom.cli.http_server import Server, server_config  # noqa: PLC0415 - as said
+
     runtime, new_key = start(settings)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     typer.echo(f"Bankloom is listening on {url}")
@@ -62,22 +60,11 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, *, no_worker: NoWorker = 
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(runtime, with_worker=not no_worker, listens_on=host)
     try:
-        _Server(server_config(app, settings)).run(sockets=[listener])
+        Server(server_config(app, settings)).run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # uvicorn has left in order, and raises the signal again that it left for
     finally:
         _leave(app.state.worker)
-
-
-class _Server(uvicorn.Server):
-    """A server that is gone once it has shut down, even if a thread still waits for Plaid's answer."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Shut down in order; Python itself would then wait for every thread."""
-        await super().shutdown(sockets)
-        last_word = threading.Timer(LAST_SECONDS, _end_process)
-        last_word.daemon = True
-        last_word.start()
 
 
 def worker(concurrency: Concurrency = None) -> None:
@@ -107,12 +94,7 @@ def worker(concurrency: Concurrency = None) -> None:
 def _leave(thread: WorkerThread | None) -> None:
     """End the process where a job is stuck: Python itself would wait for the job's thread."""
     if thread is not None and thread.is_stuck:
-        _end_process()
-
-
-def _end_process() -> None:
-    logging.shutdown()
-    os._exit(0)
+        end_process()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,9 @@
-"""Signals: those that end a command in order, and those that are not for us at the moment."""
+"""How a command ends: by signals in order, or at once; and signals that are not for us at the moment."""
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
 def end_in_order() -> None:
     """Let SIGTERM end this process as Ctrl-C does: it gives back what it holds."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def end_process() -> None:
+    """End at once, where a thread that hangs would keep Python waiting; everything is closed."""
+    logging.shutdown()
+    os._exit(0)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from bankloom.core.copy_errors import ProgramFailedError, ProgramMissingError
 from bankloom.core.embedded_postgres import binaries
+from bankloom.core.secrets import without_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +132,7 @@ def _start(
     stderr: int | IO[bytes],
 ) -> subprocess.Popen[bytes]:
     # The password goes by the environment: arguments can be read by every user of the machine.
-    environment = {**os.environ, "LC_ALL": "C"}
+    environment = without_settings(os.environ) | {"LC_ALL": "C"}
     command = [str(program), *arguments]
     if address is not None:
         if password := address.parameters.get("password"):

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     Begin = Callable[[], AbstractContextManager[Session]]
 
 log = logging.getLogger(__name__)
+logging.getLogger(f"{__name__}._Pool").setLevel(logging.WARNING)  # SQLAlchemy's words, not ours
 
 
 class _Pool(QueuePool):

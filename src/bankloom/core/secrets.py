@@ -139,3 +139,9 @@ def _folders(sources: SecretSources) -> dict[str, Path]:
     if credentials := os.environ.get(CREDENTIALS_VARIABLE):
         folders["systemd credential"] = Path(credentials)
     return folders
+
+
+def without_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without our settings, for a program that needs none of our secrets."""
+    ours = ("PLAID_", "BANKLOOM_", "PLATYPUS_", CREDENTIALS_VARIABLE)
+    return {name: value for name, value in variables.items() if not name.startswith(ours)}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bankloom.core import addresses, environment, secrets
+from bankloom.core import environment, http_names, secrets
 from bankloom.core.environment import COMMON
 from bankloom.core.errors import ConfigurationError
 from bankloom.core.logs import LogFormat
@@ -209,17 +209,17 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, value: list[str]) -> list[str]:
-        return [addresses.host(each) for each in value]
+        return [http_names.host(each) for each in value]
 
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: list[str]) -> list[str]:
-        return [addresses.network(each) for each in value]
+        return [http_names.network(each) for each in value]
 
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, value: list[str]) -> list[str]:
-        return [addresses.origin(each) for each in value]
+        return [http_names.origin(each) for each in value]
 
     @property
     def webhook_url(self) -> str | None:

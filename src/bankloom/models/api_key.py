@@ -137,9 +137,17 @@ class ApiKey(Base):
 
     @classmethod
     def find(cls, session: Session, name: uuid.UUID | str) -> ApiKey | None:
-        """Return the key of that id or public prefix, or None."""
+        """Return the key of that id or public prefix, or None; until this commit it mints nothing."""
         column = cls.id if isinstance(name, uuid.UUID) else cls.prefix
-        return session.execute(select(cls).where(column == name)).scalar_one_or_none()
+        found = select(cls).where(column == name).with_for_update()
+        return session.execute(found).scalar_one_or_none()
+
+    @classmethod
+    def may_mint(cls, session: Session, key_id: uuid.UUID, at: datetime) -> bool:
+        """Say whether it is alive; who revokes it waits for this commit, and ends what it minted too."""
+        held = select(cls).where(cls.id == key_id).with_for_update(read=True)
+        row = session.execute(held).scalar_one_or_none()
+        return row is not None and row.is_alive(at)
 
     @classmethod
     def revoke(cls, session: Session, key_id: uuid.UUID, at: datetime) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bankloom.core import clock
+from bankloom.core.access_errors import UnauthorizedError
 from bankloom.core.errors import InvalidRequestError, NotFoundError
 from bankloom.models import ApiKey, Scope, User
 from bankloom.models.api_key import fitting_scopes
@@ -52,11 +53,15 @@ def create(runtime: Runtime, wanted: WantedKey) -> NewKey:
 def mint(runtime: Runtime, caller: Caller, wanted: WantedKey, seconds: int) -> NewKey:
     """Make a user's key that ends after these seconds, or with the key that asks for it.
 
-    Revoking that key revokes it too. Errors: `InvalidRequestError` for scope `admin`.
+    Revoking that key revokes it too. Errors: `InvalidRequestError` for scope `admin`;
+    `UnauthorizedError` where that key has ended meanwhile.
     """
-    ends = clock.now() + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
+    at = clock.now()
+    ends = at + timedelta(seconds=min(seconds, MINTED_SECONDS_MAX))
     wanted = wanted._replace(expires_at=min(ends, caller.expires_at or ends))
     with runtime.database.session() as session:
+        if caller.key_id and not ApiKey.may_mint(session, caller.key_id, at):
+            raise UnauthorizedError
         minting = {"minted": True, "minted_by": caller.key_id}
         return _create(runtime, session, audit.Action.KEY_MINTED, wanted, **minting)
 
@@ -83,6 +88,10 @@ def _create(
     wanted: WantedKey,
     **minting: Any,
 ) -> NewKey:
+    if wanted.user_name == EVERYONE:
+        raise InvalidRequestError(
+            "A key reaches one person, or everyone if it names nobody: not *."
+        )
     user = None if wanted.user_name is None else User.get_or_create(session, wanted.user_name)
     user_id = user.id if user else None
     unfit = set(wanted.scopes) - set(fitting_scopes(user_id))
@@ -109,11 +118,10 @@ def _check_texts(wanted: WantedKey) -> None:
     fits = all(
         0 < len(text) <= TEXT_MAX and text.isprintable() for text in given if text is not None
     )
-    if not fits or wanted.user_name == EVERYONE:
+    if not fits:
         raise InvalidRequestError(
-            f"Name, user and owner are printable texts of 1 to {TEXT_MAX} characters, and a user is "
-            f"one person, not {EVERYONE}; leave the user out for a key that reaches everyone. "
-            "No key was made."
+            f"Name, user and owner are printable texts of 1 to {TEXT_MAX} characters; leave the user "
+            "out for a key that reaches everyone. No key was made."
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from bankloom.core.errors import BankloomError
-from bankloom.core.settings import Settings
+from bankloom.core.db import Database
 from bankloom.services.doctor import database, machine, plaid, webhooks
-from bankloom.services.doctor.findings import Finding, failed, guarded, warning
+from bankloom.services.doctor.findings import Finding, failure, guarded, warning
+from bankloom.services.keyrings import open_keyring
 from bankloom.services.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -17,26 +17,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from bankloom.core.db import Database
+    from bankloom.core.settings import Settings
 
     Prepare = Callable[[Database], AbstractContextManager[Session]]
 
 
-def now(look_at_schema: Prepare) -> Iterator[Finding]:
-    """Look at everything; `look_at_schema` gives a session, or refuses a schema that is not current.
+def now(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
+    """Look at everything that these settings name.
 
-    Nothing is changed: what is not there yet is not made.
+    `look_at_schema` gives a session, or refuses a schema that is not current. Nothing is repaired,
+    and what is not there yet, database or keyring, is not made.
     """
-    try:
-        settings = Settings.read()
-    except BankloomError as error:
-        yield failed("settings", error)
-        return
-    yield from of(settings, look_at_schema)
-
-
-def of(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
-    """Look at everything that these settings name."""
     yield from guarded("settings", machine.look(settings))
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():
         yield warning(
@@ -45,7 +36,22 @@ def of(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
             "The first start of `bankloom serve` makes it; the rest can be looked at then.",
         )
         return
+    file = open_keyring.file_of(settings)
+    if file and not file.path.exists():
+        yield from guarded("keys", _without_keyring(settings, look_at_schema))
+        return
     yield from guarded("database", _with_parts(settings, look_at_schema))
+
+
+def _without_keyring(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
+    with closing(Database.open(settings)) as opened, look_at_schema(opened) as session:
+        if not open_keyring.samples(session):
+            return  # a start makes it, as `machine` has said
+    yield failure(
+        "keys",
+        "Something is sealed in the database, and there is no keyring to open it",
+        "Bring the keyring back from your copy, as that file or as BANKLOOM_ENCRYPTION_KEYS.",
+    )
 
 
 def _with_parts(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:

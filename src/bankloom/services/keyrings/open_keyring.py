@@ -36,7 +36,7 @@ def open_keyring(settings: Settings, session: Session) -> Keyring:
     Errors: `ConfigurationError` where it does not open what the database holds, for fresh keys over
     old tokens would lose every bank; and where it would seal under a key that is not to seal.
     """
-    keyring = keyring_for(settings, _samples(session))
+    keyring = keyring_for(settings, samples(session))
     refuse_to_seal(session, keyring.marks)
     return keyring
 
@@ -108,7 +108,7 @@ def named(processes: Sequence[Process]) -> str:
     return ", ".join(str(each) for each in processes)
 
 
-def _samples(session: Session) -> list[Sample]:
+def samples(session: Session) -> list[Sample]:
     """Return one value of each key of each column."""
     found = (
         (column, column.first_under(session, name))
