@@ -56,6 +56,18 @@ def test_a_healthy_service(settings: Settings) -> None:
     }  # fmt: skip
 
 
+def test_a_data_folder_that_can_not_be_used(settings: Settings, tmp_path: Path) -> None:
+    """It is told before the first start fails of it; what a failed start left is no database."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file" / "data", tmp_path / "file"):
+        away = settings.model_copy(update={"data_dir": folder, "database_url": None})
+        assert "can't be used" in found(away, "disk", Standing.FAILURE)[0].seen
+    (tmp_path / "left" / "postgres").mkdir(parents=True)
+    left = settings.model_copy(update={"data_dir": tmp_path / "left", "database_url": None})
+    assert found(left, "database", Standing.WARNING)
+    assert list((tmp_path / "left" / "postgres").iterdir()) == []
+
+
 def test_nothing_is_there_yet(bank: Running, tmp_path: Path) -> None:
     """Before the first start it says so, and makes nothing."""
     data_dir = tmp_path / "data"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from bankloom.cli.item_tables import console, moment
 from bankloom.cli.opened import opened
+from bankloom.cli.shown import shown
 from bankloom.core import clock
 from bankloom.models import ApiKey, Scope
 from bankloom.services import api_keys
@@ -87,7 +87,7 @@ def _table(rows: Iterable[Row[ApiKey, str | None]]) -> Table:
             moment(key.last_used_at),
             _state(key),
         )
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(shown(cell) for cell in cells))
     return table
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from bankloom.cli.item_tables import console
 from bankloom.cli.opened import opened
+from bankloom.cli.shown import shown
 from bankloom.models.audit_entry import AuditEntry, AuditFilter
 from bankloom.services import seal_audit, verify_audit
 from bankloom.services.audit import Action
@@ -111,5 +111,5 @@ def _table(rows: Iterable[Row[AuditEntry, str | None]]) -> Table:
             person,
             json.dumps(entry.facts, ensure_ascii=False),
         )
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(shown(cell) for cell in cells))
     return table

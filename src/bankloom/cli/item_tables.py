@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bankloom.cli.shown import shown
 from bankloom.models import ItemState, RunStatus
 from bankloom.services.work import Standing
 
@@ -36,9 +37,9 @@ def items_table(views: Iterable[ItemView]) -> Table:
     """Return a table with a row an Item."""
     rows = [
         (
-            Text(view.item.item_id),
-            Text(view.user_name),
-            Text(view.institution or ""),
+            shown(view.item.item_id),
+            shown(view.user_name),
+            shown(view.institution or ""),
             _state(view),
             Text("\n".join(f"{tag.product}: {tag.state}" for tag in view.tags)),
             Text(moment(view.next_try_at)),
@@ -76,7 +77,7 @@ def item_table(view: ItemView) -> Table:
         "Accounts": f"{facts.open_accounts} listed, {facts.closed_accounts} no longer",
     }
     for name, value in lines.items():
-        table.add_row(name, Text(value) if isinstance(value, str) else value)
+        table.add_row(name, shown(value) if isinstance(value, str) else value)
     return table
 
 
@@ -87,7 +88,7 @@ def products_table(view: ItemView) -> Table:
         fresh = view.freshness(tag)
         error = f"{tag.error_code}: {tag.error_message}" if tag.error_code else ""
         times = (fresh.bank_updated_at, fresh.plaid_tried_at, fresh.pulled_at, tag.next_try_at)
-        rows.append([Text(cell) for cell in (tag.product, tag.state, *map(moment, times), error)])
+        rows.append([shown(cell) for cell in (tag.product, tag.state, *map(moment, times), error)])
     names = ("Product", "State", "Bank gave", "Plaid tried", "We pulled", "Next try", "Error")
     return _table("Products", names, rows)
 
@@ -96,12 +97,12 @@ def work_table(standing: Standing, entries: Iterable[Entry]) -> Table:
     """Return a table of the work that stands so."""
     rows = [
         [
-            Text(entry.what),
-            Text(entry.item_id or ""),
-            Text("" if entry.id == entry.item_id else entry.id),
-            Text(entry.user_name or ""),
+            shown(entry.what),
+            shown(entry.item_id or ""),
+            shown("" if entry.id == entry.item_id else entry.id),
+            shown(entry.user_name or ""),
             Text(moment(entry.at)),
-            Text(entry.detail),
+            shown(entry.detail),
         ]
         for entry in entries
     ]
@@ -135,7 +136,7 @@ def _what_to_do(view: ItemView) -> Text:
     if reason is None:
         return Text("")
     code = f"{reason.code}: " if reason.code else ""
-    return Text(code + reason.message, style=_MARK if view.needs_person else "")
+    return shown(code + reason.message, style=_MARK if view.needs_person else "")
 
 
 _WHOLE = {"Item", "Id", "State", "Next try", "Since"}

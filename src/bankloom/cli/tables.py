@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
+
+from bankloom.cli.shown import shown
 
 
 def accounts_table(title: str, accounts: list[dict[str, Any]]) -> Table:
@@ -26,7 +27,7 @@ def accounts_table(title: str, accounts: list[dict[str, Any]]) -> Table:
             _amount(row["balance"]),
             _amount(row["available"]),
         )
-        table.add_row(*(Text(cell) for cell in cells), row["currency"] or "")
+        table.add_row(*(shown(cell) for cell in cells), row["currency"] or "")
     return table
 
 
@@ -43,7 +44,7 @@ def transactions_table(
     for row in transactions:
         what = row["merchant_name"] or row["name"] or ""
         cells = (row["date"], what, names.get(row["account_id"], ""), _signed(row["amount"]))
-        table.add_row(*(Text(cell) for cell in cells), "pending" if row["pending"] else "")
+        table.add_row(*(shown(cell) for cell in cells), "pending" if row["pending"] else "")
     return table
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from bankloom.cli.item_tables import console
 from bankloom.cli.opened import opened
+from bankloom.cli.shown import shown
 from bankloom.core.errors import NotFoundError
 from bankloom.core.logs import redact
 from bankloom.models import WebhookDelivery, WebhookRefusal
@@ -133,7 +133,7 @@ def _deliveries(found: Sequence[WebhookDelivery]) -> Table:
     for each in found:
         item_id, outcome = each.item_id or "", each.outcome or ""
         cells = (str(each.id), each.webhook_type, each.webhook_code, item_id, str(each.attempts))
-        table.add_row(*(Text(cell) for cell in (_time(each.received_at), *cells, outcome)))
+        table.add_row(*(shown(cell) for cell in (_time(each.received_at), *cells, outcome)))
     return table
 
 
@@ -143,7 +143,7 @@ def _refusals(found: Sequence[WebhookRefusal]) -> Table:
         facts = (each.verdict, str(each.count), _time(each.last_at))
         for number, sample in enumerate(each.samples):
             told = (str(sample[name] or "") for name in ("remote", "kid", "bytes", "body"))
-            table.add_row(*(Text(cell) for cell in (*(facts if number == 0 else [""] * 3), *told)))
+            table.add_row(*(shown(cell) for cell in (*(facts if number == 0 else [""] * 3), *told)))
     return table
 
 

@@ -141,10 +141,11 @@ def _word(text: str | None) -> str:
 def _laid_out(text: str) -> str:
     """Indent every line but the first, and write out what no terminal should be told."""
     lines = text.split("\n")
-    return _INDENT.join(line if line.isprintable() else _spelt_out(line) for line in lines)
+    return _INDENT.join(line if line.isprintable() else spelt_out(line) for line in lines)
 
 
-def _spelt_out(line: str) -> str:
+def spelt_out(line: str) -> str:
+    """Return the line with everything that is no printable character written out."""
     return "".join(
         char if char.isprintable() or char == "\t" else ascii(char)[1:-1] for char in line
     )

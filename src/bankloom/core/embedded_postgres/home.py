@@ -23,6 +23,11 @@ def find(data_folder: Path) -> Path:
     return _read(data_folder / _HOME_RECORD) or data_folder
 
 
+def has_cluster(data_folder: Path) -> bool:
+    """Say whether a database was ever made there, without making one."""
+    return (find(data_folder) / "cluster" / "PG_VERSION").exists()
+
+
 def settle(data_folder: Path, account: Account) -> Path:
     """Decide the home, the first time, and check that `account` reaches it.
 

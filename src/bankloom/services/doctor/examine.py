@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from bankloom.core.db import Database
+from bankloom.core.embedded_postgres import home
 from bankloom.services.doctor import database, machine, plaid, webhooks
 from bankloom.services.doctor.findings import Finding, failure, guarded, warning
 from bankloom.services.keyrings import open_keyring
@@ -14,6 +15,7 @@ from bankloom.services.runtime import Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
@@ -29,7 +31,7 @@ def now(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
     and what is not there yet, database or keyring, is not made.
     """
     yield from guarded("settings", machine.look(settings))
-    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
+    if settings.database_url is None and not _has_cluster(settings.data_dir / "postgres"):
         yield warning(
             "database",
             f"There is no database yet in {settings.data_dir}",
@@ -41,6 +43,10 @@ def now(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
         yield from guarded("keys", _without_keyring(settings, look_at_schema))
         return
     yield from guarded("database", _with_parts(settings, look_at_schema))
+
+
+def _has_cluster(folder: Path) -> bool:
+    return folder.is_dir() and home.has_cluster(folder)
 
 
 def _without_keyring(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:

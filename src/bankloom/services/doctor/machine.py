@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from typing import TYPE_CHECKING
@@ -53,6 +54,9 @@ def _credentials(settings: Settings) -> Finding:
 
 def _disk(folder: Path) -> Finding:
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        seen = f"The data folder {folder} can't be used: nothing can be written to {there}"
+        return failure("disk", seen, "Mend that, or set BANKLOOM_DATA_DIR to another folder.")
     free = shutil.disk_usage(there).free / GIB
     seen = f"{free:.1f} GiB are free where {folder} is"
     next_step = "Make room, or move BANKLOOM_DATA_DIR: a full disk stops the database."

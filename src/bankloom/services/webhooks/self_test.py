@@ -206,7 +206,7 @@ def _send(url: str, case: Case) -> int:
     except urllib3.exceptions.HTTPError as error:
         raise ConfigurationError(
             f"No service answers at {_shown(url)} ({type(error).__name__}). Start `bankloom serve`, "
-            "or name another --url."
+            "or name the URL that leads to it: BANKLOOM_PUBLIC_URL, or --url where there is one."
         ) from error
     return answer.status
 
