@@ -46,6 +46,17 @@ def test_a_code_signs_in_once(service: Service) -> None:
         assert second.get("/console").url.path == "/console/signin"
 
 
+def test_what_no_database_stores_is_refused(service: Service) -> None:
+    """A NUL or half a character in a form is a bad request, which a stranger can't make our failure."""
+    url, _ = service
+    odd = "multipart/form-data; boundary=b; charset=utf-7"
+    part = '--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n+2AA-\r\n--b--\r\n'
+    with Browser(url) as browser:
+        assert browser.sign_in("bl_\0").status_code == 422
+        answer = browser.post("/console/signin", content=part, headers={"Content-Type": odd})
+        assert answer.status_code == 422
+
+
 def test_a_code_is_good_for_a_quarter_of_an_hour(service: Service) -> None:
     """Later it opens nothing, and is forgotten."""
     url, runtime = service

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
@@ -13,13 +12,13 @@ from bankloom.console.pages import page
 from bankloom.console.visits import PageCall, VisitDep, checked_form, visit_of
 from bankloom.core.access_errors import FormOutdatedError, SignInNeededError, UnauthorizedError
 from bankloom.core.http_errors import TooManyRequestsError
+from bankloom.routes import shapes  # noqa: TC001 - FastAPI reads it
 from bankloom.routes.access import RuntimeDep, runtime_of
 from bankloom.routes.hardening.rates import admitted
 from bankloom.services import console_access
 
 HOME = "/console"
 SIGN_IN = "/console/signin"
-GIVEN_MAX = 512
 SEE_OTHER = 303
 NO_SUCH_KEY = "That is no code of the last 15 minutes that is still unused, and no living API key."
 
@@ -60,7 +59,7 @@ def sign_in(
     request: Request,
     visit: VisitDep,
     runtime: RuntimeDep,
-    given: Annotated[str, Form(max_length=GIVEN_MAX)] = "",
+    given: shapes.FormText = "",
 ) -> Response:
     """Begin a session; what is wrong is said on the same page, and not repeated there."""
     try:

@@ -8,10 +8,11 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Request
 from itsdangerous import BadSignature, Signer
 
 from bankloom.core.access_errors import FormOutdatedError, SignInNeededError
+from bankloom.routes import shapes  # noqa: TC001 - FastAPI reads it
 from bankloom.routes.access import Call, RuntimeDep
 from bankloom.services import console_access
 
@@ -78,7 +79,7 @@ def visit_of(request: Request, runtime: RuntimeDep) -> Visit:
 VisitDep = Annotated[Visit, Depends(visit_of)]
 
 
-def checked_form(visit: VisitDep, csrf_token: Annotated[str, Form()] = "") -> None:
+def checked_form(visit: VisitDep, csrf_token: shapes.FormText = "") -> None:
     """Refuse a form that another website had the browser send. Errors: `FormOutdatedError`."""
     if not hmac.compare_digest(csrf_token.encode(), visit.csrf_token.encode()):
         raise FormOutdatedError

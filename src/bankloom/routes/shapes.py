@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Form, Query
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -40,6 +40,8 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=TEXT_MAX, strict=True),
     AfterValidator(_storable),
 ]
+FormText = Annotated[str, StringConstraints(max_length=TEXT_MAX), AfterValidator(_storable), Form()]
+"""A field of a form: empty where it is left out."""
 
 
 def _one_person(text: str) -> str:
