@@ -73,6 +73,22 @@ def test_what_is_kept_can_be_read(still: Still, bank: Running) -> None:
     assert api.post("/plaid/sync", item_id=item_id).status_code == 404
 
 
+def test_what_was_kept_is_not_deleted_unnoted(still: Still, bank: Running) -> None:
+    """The audit log has both: the removal that kept the data, and the one that deleted it."""
+    api, runtime = still
+    path = f"/plaid/items/{store_item(runtime, bank)}"
+    receipts = [
+        ask(api, api.key, "DELETE", path, data=data).json()["receipt_id"]
+        for data in ("keep", "delete")
+    ]
+    noted = [
+        (entry["facts"]["receipt_id"], entry["facts"]["keeps_data"])
+        for entry in api.get("/audit", action="item.removed").json()["entries"]
+        if entry["facts"]["receipt_id"] in receipts
+    ]
+    assert noted == [(receipts[1], False), (receipts[0], True)]
+
+
 def test_a_refusal_of_plaids_is_told(still: Still, bank: Running) -> None:
     """502 with Plaid's codes, and the Item is as it was."""
     api, runtime = still

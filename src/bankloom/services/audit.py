@@ -48,7 +48,7 @@ class Action(enum.StrEnum):
     ITEM_REFRESHED = "item.refreshed", "Plaid was asked to ask the bank again, which it bills."
     ITEM_REMOVED = (
         "item.removed",
-        "An Item was removed at Plaid, for its data to be erased, or kept.",
+        "An Item was removed at Plaid, for its data to be erased, or kept; or what was kept was erased.",
     )
     USER_ERASED = "user.erased", "A whole person was erased."
     DUPLICATE_DISCARDED = "duplicate.discarded", "A held duplicate was thrown away."

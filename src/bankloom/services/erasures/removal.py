@@ -19,6 +19,8 @@ from bankloom.services.plaid_errors import ALREADY_GONE, TOKEN_LOST, TOKEN_VOID,
 from bankloom.services.runtime import refuse_other_world
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bankloom.services.erasures.work import Work
     from bankloom.services.runtime import Runtime
 
@@ -46,6 +48,8 @@ def now(work: Work) -> None:
     if item is None or item.removed_at is not None:
         at = clock.now() if item is None else item.removed_at
         with work.runtime.database.session() as session:
+            if item is not None:
+                _note(work, session, item)
             work.erasure.note_removed(session, at or clock.now(), already_gone=REMOVED_BEFORE)
         return
     try:
@@ -128,13 +132,18 @@ def _commit(work: Work, item_id: str, removed: _Removed) -> None:
             for run in SyncRun.open_of(session, item_id):
                 SyncRun.end(session, run.id, RunStatus.CANCELLED, **reason)
             jobs.forget(session, item_id)
-            audit.note(
-                work.runtime,
-                session,
-                audit.Action.ITEM_REMOVED,
-                item_id=item_id,
-                user_id=item.user_id,
-                receipt_id=work.erasure.id,
-                keeps_data=work.erasure.keeps_data,
-            )
+            _note(work, session, item)
         Erasure.note_removed(work.erasure, session, at, **removed._asdict())
+
+
+def _note(work: Work, session: Session, item: Item) -> None:
+    """Note who removes it, and what becomes of its data: also of what an earlier removal kept."""
+    audit.note(
+        work.runtime,
+        session,
+        audit.Action.ITEM_REMOVED,
+        item_id=item.item_id,
+        user_id=item.user_id,
+        receipt_id=work.erasure.id,
+        keeps_data=work.erasure.keeps_data,
+    )
