@@ -110,6 +110,21 @@ def test_signing_out_ends_the_session_everywhere(service: Service) -> None:
     assert query(runtime, "SELECT * FROM console_sessions") == []
 
 
+def test_all_sessions_can_be_ended(service: Service) -> None:
+    """As after a theft: whoever is signed in is not any more, and no link that lies about is good."""
+    url, runtime = service
+    code = console_access.new_code(runtime)
+    with Browser(url) as browser, Browser(url) as thief:
+        browser.sign_in(console_access.new_code(runtime))
+        assert console_access.end_all(runtime) == 1
+        assert browser.get("/console").url.path == "/console/signin"
+        assert thief.sign_in(code).status_code == 401
+        browser.sign_in(API_KEY)
+        browser.submit("/console", "/console/signout")
+    noted = [row.action for row in query(runtime, "SELECT action FROM audit_entries ORDER BY at")]
+    assert noted[2:] == ["signed_in", "sessions.ended", "signed_in", "signed_out"]
+
+
 def test_a_forged_form_changes_nothing(service: Service) -> None:
     """Without the token, with a stranger's, or with one of another session: 403, in words, on a page."""
     url, _ = service

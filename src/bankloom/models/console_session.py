@@ -41,6 +41,11 @@ class SignInCode(Base):
         return session.execute(spent.returning(cls.code_hash)).first() is not None
 
     @classmethod
+    def end_all(cls, session: Session) -> None:
+        """Delete all codes."""
+        session.execute(delete(cls))
+
+    @classmethod
     def forget_old(cls, session: Session, at: datetime) -> None:
         """Delete the codes that nobody used in time."""
         session.execute(delete(cls).where(cls.expires_at <= at))
@@ -94,6 +99,11 @@ class ConsoleSession(Base):
     def end(cls, session: Session, session_id: str) -> None:
         """Sign out."""
         session.execute(delete(cls).where(cls.id_hash == _sha256(session_id)))
+
+    @classmethod
+    def end_all(cls, session: Session) -> int:
+        """Sign everybody out; return how many sessions that ended."""
+        return len(session.execute(delete(cls).returning(cls.id_hash)).all())
 
     @classmethod
     def forget_old(cls, session: Session, at: datetime) -> None:

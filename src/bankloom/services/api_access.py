@@ -96,7 +96,10 @@ class Caller:
         """
         if self.user_id is None:
             return asked
-        name = session.get_one(User, self.user_id).name
+        user = session.get(User, self.user_id)
+        if user is None:  # erased since this call came in
+            raise UnauthorizedError
+        name = user.name
         if asked not in {None, name}:
             raise NotFoundError("This key reaches one user only, and it is not that one.")
         return name

@@ -46,6 +46,10 @@ class Action(enum.StrEnum):
     ITEM_IMPORTED = "item.imported", "An Item linked elsewhere was taken over, or changed by that."
     ITEM_REPAIRED = "item.repaired", "Somebody, or Plaid, said that update mode was gone through."
     ITEM_REFRESHED = "item.refreshed", "Plaid was asked to ask the bank again, which it bills."
+    ACCOUNT_ERASED = (
+        "account.erased",
+        "An account's data was erased, after it was taken back at the bank.",
+    )
     ITEM_REMOVED = (
         "item.removed",
         "An Item was removed at Plaid, for its data to be erased, or kept; or what was kept was erased.",
@@ -62,6 +66,11 @@ class Action(enum.StrEnum):
     RUN_CANCELLED = "run.cancelled", "A run was cancelled by hand."
     SIGN_IN_CODE_MADE = "signin.code_made", "A link was printed that signs in to the console, once."
     SIGNED_IN = "signed_in", "Somebody signed in to the console: with such a link, or with a key."
+    SIGNED_OUT = "signed_out", "Somebody signed out of the console."
+    SESSIONS_ENDED = (
+        "sessions.ended",
+        "All sessions of the console, and unused links to it, were ended.",
+    )
     WEBHOOK_REPLAYED = "webhook.replayed", "What a webhook asks for was done again by hand."
     KEY_CREATED = "key.created", "A lasting API key was made."
     KEY_MINTED = "key.minted", "An app made a short-lived key for one person."

@@ -45,7 +45,7 @@ def sign_in(runtime: Runtime, given: str) -> SignedIn:
     ends = at + timedelta(hours=SESSION_HOURS)
     with runtime.database.session() as session:
         if SignInCode.spend(session, given, at):
-            _note(runtime, session, OPERATOR)
+            _note(runtime, session, OPERATOR, audit.Action.SIGNED_IN)
             return SignedIn(ConsoleSession.create(session, ends), OPERATOR, ends)
     caller = authenticate(runtime, given)
     ends = min(ends, caller.expires_at or ends)
@@ -54,7 +54,7 @@ def sign_in(runtime: Runtime, given: str) -> SignedIn:
         session_id = ConsoleSession.create(
             session, ends, key_id=caller.key_id, settings_key_hash=settings_key_hash
         )
-        _note(runtime, session, caller)
+        _note(runtime, session, caller, audit.Action.SIGNED_IN)
     return SignedIn(session_id, caller, ends)
 
 
@@ -75,8 +75,19 @@ def caller_of(runtime: Runtime, session_id: str) -> Caller | None:
 
 def sign_out(runtime: Runtime, session_id: str) -> None:
     """End a session."""
+    caller = caller_of(runtime, session_id)
     with runtime.database.session() as session:
         ConsoleSession.end(session, session_id)
+        if caller:
+            _note(runtime, session, caller, audit.Action.SIGNED_OUT)
+
+
+def end_all(runtime: Runtime) -> int:
+    """End every session and every unused code, as after a theft; return how many sessions."""
+    with runtime.database.session() as session:
+        audit.note(runtime, session, audit.Action.SESSIONS_ENDED)
+        SignInCode.end_all(session)
+        return ConsoleSession.end_all(session)
 
 
 def forget_old(session: Session, at: datetime) -> None:
@@ -85,9 +96,8 @@ def forget_old(session: Session, at: datetime) -> None:
     ConsoleSession.forget_old(session, at)
 
 
-def _note(runtime: Runtime, session: Session, caller: Caller) -> None:
-    by = runtime.acting_for(caller.name)
-    audit.note(by, session, audit.Action.SIGNED_IN, user_id=caller.user_id)
+def _note(runtime: Runtime, session: Session, caller: Caller, action: audit.Action) -> None:
+    audit.note(runtime.acting_for(caller.name), session, action, user_id=caller.user_id)
 
 
 def _settings_key_hash(runtime: Runtime) -> str | None:

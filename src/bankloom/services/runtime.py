@@ -57,10 +57,12 @@ class Runtime:
         cls,
         settings: Settings,
         prepare: Callable[[Database], AbstractContextManager[Session]] = Database.session,
+        second: Callable[[Database, Keyring], Wall] = second_wall.build,
     ) -> Self:
         """Open everything that the settings name.
 
-        `prepare` brings the database up to date, and commits that once nothing here refuses it.
+        `prepare` brings the database up to date, and commits that once nothing here refuses it;
+        `second` builds the second wall, or only looks at it.
         Errors: `ConfigurationError`; `WorldMismatchError`; `DatabaseLostError`.
         """
         structs.make_ready()  # here, for threads come later
@@ -74,7 +76,7 @@ class Runtime:
             with prepare(database) as session:
                 keyring = open_keyring(settings, session)
                 refuse_other_worlds(session, plaid.world)
-            wall = second_wall.build(database, keyring)
+            wall = second(database, keyring)
         except BaseException as error:
             database.close()
             if isinstance(error, OperationalError | InterfaceError):

@@ -79,12 +79,24 @@ def build(database: Database, keyring: Keyring) -> Wall:
     return _tried(database, keyring, parts.confined)
 
 
-def wall_state(database: Database, keyring: Keyring) -> Wall:
-    """Return how the wall stands now, by trying it; for `bankloom doctor`. The pool is closed."""
-    wall = build(database, keyring)
-    if wall.pool is not None:
-        wall.pool.close()
-    return wall
+def look(database: Database, keyring: Keyring) -> Wall:
+    """Return how the wall stands, and change nothing: for who only looks."""
+    with database.session() as session:
+        connection = cast("Connection", session.connection().connection.driver_connection)
+        parts = _Parts(connection, _confined(database.address, connection.info.dbname, keyring))
+        if not parts.role_exists():
+            return parts.missing("The confined role is not there", _CREATE)
+        if (faults := parts.faults()) is not None:
+            return parts.missing(*faults)
+        if not parts.has_all_grants():
+            return parts.missing("The confined role's grants are not those that it should have")
+        pool = ConfinedPool(database, parts.confined, keyring.derive(PASSES))
+        problem = _problem(pool)
+        if problem is not None:
+            pool.close()
+            return parts.missing(problem, _RESET)
+    pool.engine.dispose()
+    return Wall(parts.confined.parameters["user"], pool)
 
 
 _CREATE = "CREATE ROLE {role} LOGIN NOINHERIT PASSWORD {verifier}"

@@ -49,7 +49,8 @@ def _second_wall(wall: Wall) -> Finding:
     return warning(
         "second wall",
         f"It is missing: only queries confine a user's key, not the database too. {wall.problem}",
-        f"Let an administrator of the database run this, then start again: {statements}",
+        "Start the service again, which builds it where it may; or let an administrator of the "
+        f"database run this first: {statements}",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core.db import Database
 from bankloom.core.embedded_postgres import home
+from bankloom.services import second_wall
 from bankloom.services.doctor import database, machine, plaid, webhooks
 from bankloom.services.doctor.findings import Finding, failure, guarded, warning
 from bankloom.services.keyrings import open_keyring
@@ -61,7 +62,7 @@ def _without_keyring(settings: Settings, look_at_schema: Prepare) -> Iterator[Fi
 
 
 def _with_parts(settings: Settings, look_at_schema: Prepare) -> Iterator[Finding]:
-    with closing(Runtime.open(settings, look_at_schema)) as runtime:
+    with closing(Runtime.open(settings, look_at_schema, second_wall.look)) as runtime:
         yield from guarded("database", database.look(runtime))
         yield from guarded("Plaid", plaid.look(runtime))
         yield from guarded("webhooks", webhooks.look(runtime))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bankloom.core import clock
 from bankloom.models import Erasure, Item, Subject, erased_rows
+from bankloom.services import audit
 from bankloom.services.erasures.work import (
     PASSES_MAX,
     Effort,
@@ -16,6 +17,8 @@ from bankloom.services.erasures.work import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bankloom.models import Account
     from bankloom.services.runtime import Runtime
 
@@ -59,5 +62,12 @@ def _erase(work: Work) -> None:
                 rows = erased_rows.delete_account(session, whose["account_id"])
                 work.count(session, "accounts", rows)
                 erasure.finish(session, clock.now())
+                _note(work, session)
                 return
     raise LeftError
+
+
+def _note(work: Work, session: Session) -> None:
+    erasure, erased = work.erasure, audit.Action.ACCOUNT_ERASED
+    whose = {"item_id": erasure.item_id, "user_id": erasure.user_id}
+    audit.note(work.runtime, session, erased, **whose, receipt_id=erasure.id)  # type: ignore[arg-type]  # two ids
