@@ -29,6 +29,10 @@ class ProcessOptions(TypedDict, total=False):
     extra_groups: list[int]
 
 
+BARE_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+"""For programs that are none of ours, some of which run as another account: our settings hold secrets."""
+
+
 @dataclass(frozen=True)
 class Account:
     """The account that runs the server; `borrowed` when it is not the one we run under."""
@@ -68,6 +72,7 @@ class Account:
                 str(path),
             ],
             check=False,
+            env=BARE_ENVIRONMENT,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -110,5 +115,7 @@ def _create(name: str) -> "pwd.struct_passwd | None":
     """Try to create a system user that nobody can log in as, and look whether it is there now."""
     if (useradd := shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")) is not None:
         options = ["--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin"]
-        subprocess.run([useradd, *options, name], check=False, capture_output=True)  # noqa: S603 - fixed arguments
+        subprocess.run(
+            [useradd, *options, name], check=False, capture_output=True, env=BARE_ENVIRONMENT
+        )  # noqa: S603 - fixed arguments
     return _find(name)

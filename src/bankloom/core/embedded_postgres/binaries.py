@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bankloom.core.embedded_postgres.account import Account
+from bankloom.core.embedded_postgres.account import BARE_ENVIRONMENT, Account
 from bankloom.core.embedded_postgres.errors import NoBinariesError
 
 MAJOR = 18
@@ -50,7 +50,12 @@ def major_of(program: Path) -> int | None:
     """Ask one of PostgreSQL's programs for its major version; None where it is no such program."""
     try:
         told = subprocess.run(  # noqa: S603 - PostgreSQL's own program, as its user installed it
-            [program, "--version"], check=False, capture_output=True, text=True, timeout=ASK_S_MAX
+            [program, "--version"],
+            check=False,
+            capture_output=True,
+            env=BARE_ENVIRONMENT,
+            text=True,
+            timeout=ASK_S_MAX,
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None

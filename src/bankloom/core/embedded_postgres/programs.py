@@ -1,12 +1,11 @@
 """Runs PostgreSQL's programs under the server's account, with nothing of our surroundings in it."""
 
-import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bankloom.core.embedded_postgres.account import Account
+from bankloom.core.embedded_postgres.account import BARE_ENVIRONMENT, Account
 from bankloom.core.embedded_postgres.errors import StartFailedError
 
 RUN_S_MAX = 120.0  # initdb takes half a second; a slow disk is not a dead one
@@ -53,7 +52,7 @@ class Programs:
             command,
             check=False,
             cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C"},
+            env=BARE_ENVIRONMENT,
             pass_fds=(inherits.lock,),
             start_new_session=True,  # Ctrl-C in the terminal is for the service, which then leaves
             stdin=subprocess.DEVNULL,
