@@ -115,7 +115,6 @@ def _create(name: str) -> "pwd.struct_passwd | None":
     """Try to create a system user that nobody can log in as, and look whether it is there now."""
     if (useradd := shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")) is not None:
         options = ["--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin"]
-        subprocess.run(
-            [useradd, *options, name], check=False, capture_output=True, env=BARE_ENVIRONMENT
-        )  # noqa: S603 - fixed arguments
+        command = [useradd, *options, name]
+        subprocess.run(command, check=False, capture_output=True, env=BARE_ENVIRONMENT)  # noqa: S603 - fixed arguments
     return _find(name)
