@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-KILLS = 20  # what every run of all tests can afford; `make crash` asks for ten times as many
+KILLS = 12  # what every run of all tests can afford; `make crash` asks for 200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

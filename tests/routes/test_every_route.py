@@ -175,7 +175,7 @@ def test_what_asks_for_no_key_is_on_a_list(world: World) -> None:
         name
         for route in iter_route_contexts(app.routes)
         for name in (
-            [f"{method} {route.path}" for method in route.methods]
+            [f"{method} {route.path_format}" for method in route.methods]
             if route.methods
             else [f"mount {route.path}"]
         )
