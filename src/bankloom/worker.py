@@ -27,6 +27,7 @@ LEAVE_SECONDS = (
     5.0  # bodies stop between two pages; with the web side's grace, SIGTERM takes under 10 s
 )
 FIRST_PAUSE_SECONDS = 1.0
+_KNOWN = "SELECT id FROM procrastinate_workers WHERE id = ANY(%(ids)s)"
 LONGEST_PAUSE_SECONDS = 30.0
 
 
@@ -118,10 +119,30 @@ class Supervisor:
                 self._worker(app, jobs.TICKS_QUEUE, 1),
                 self._worker(app, jobs.EXCHANGES_QUEUE, 1),
             )
+            watch = asyncio.create_task(self._watch(connector))
             try:
                 await asyncio.gather(*(self._run(worker) for worker in self._workers))
             finally:
+                watch.cancel()
                 self._workers = ()
+
+    async def _watch(self, connector: procrastinate.PsycopgConnector) -> None:
+        """Leave, to be registered anew, once others have taken us for dead: we were frozen.
+
+        The engine itself finds out only when it next fetches a job, which may be another's for long.
+        """
+        while not self._stopping.is_set():
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            ids = [worker.worker_id for worker in self._workers if worker.worker_id is not None]
+            try:
+                known = await connector.execute_query_all_async(_KNOWN, ids=ids)
+            except procrastinate.exceptions.ConnectorException:
+                continue  # the database is away: the workers meet that themselves, and say so
+            if len(known) < len(ids):
+                log.warning("This worker was taken for dead; it is registered anew")
+                for worker in self._workers:
+                    worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
+                return
 
     async def _run(self, worker: Worker) -> None:
         """Run one worker; the others leave with it, and all are registered anew."""
