@@ -85,6 +85,9 @@ class Supervisor:
     def stop(self) -> None:
         """Ask the workers to leave; safe from any thread and from a signal handler."""
         self._stopping.set()
+        self._stop_workers()
+
+    def _stop_workers(self) -> None:
         for worker in self._workers:
             worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
 
@@ -140,8 +143,7 @@ class Supervisor:
                 continue  # the database is away: the workers meet that themselves, and say so
             if len(known) < len(ids):
                 log.warning("This worker was taken for dead; it is registered anew")
-                for worker in self._workers:
-                    worker.stop()  # type: ignore[no-untyped-call]  # the engine left it so
+                self._stop_workers()
                 return
 
     async def _run(self, worker: Worker) -> None:
@@ -150,8 +152,7 @@ class Supervisor:
             if not self._stopping.is_set():
                 await worker.run()  # type: ignore[no-untyped-call]  # the engine left it so
         finally:
-            for other in self._workers:
-                other.stop()  # type: ignore[no-untyped-call]  # as above
+            self._stop_workers()
 
     def _worker(self, app: procrastinate.App, queue: str, concurrency: int) -> Worker:
         """Return a worker whose bodies leave between two steps when it does, for whatever reason.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import CheckConstraint, ForeignKey, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, CreatedAt, OurId
+from bankloom.models.base import Base, CreatedAt, OurId, sha256
 from bankloom.models.user import User
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class ApiKey(Base):
             name=name,
             owner=owner,
             prefix=key[:PREFIX_LENGTH],
-            key_hash=_sha256(key),
+            key_hash=sha256(key),
             scopes=[each for each in Scope if each in (scopes or fitting_scopes(user_id))],
             user_id=user_id,
             minted=minted,
@@ -115,8 +114,8 @@ class ApiKey(Base):
         row = session.execute(
             select(cls).where(cls.prefix == key[:PREFIX_LENGTH])
         ).scalar_one_or_none()
-        expected = row.key_hash if row else _sha256("")
-        same = hmac.compare_digest(_sha256(key), expected)
+        expected = row.key_hash if row else sha256("")
+        same = hmac.compare_digest(sha256(key), expected)
         return row if same and row is not None and row.is_alive(at) else None
 
     def is_alive(self, at: datetime) -> bool:
@@ -176,7 +175,3 @@ class ApiKey(Base):
 def fitting_scopes(user_id: uuid.UUID | None) -> list[Scope]:
     """Return the scopes that a key of that reach may have."""
     return [scope for scope in Scope if user_id is None or scope is not Scope.ADMIN]
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

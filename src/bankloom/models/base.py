@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
@@ -51,6 +52,11 @@ CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 def table_of(model: type[Base]) -> Table:
     """Return the model's table: statements on it skip the ORM."""
     return cast("Table", model.__table__)
+
+
+def sha256(secret: str) -> str:
+    """Return what is stored of a secret of 256 random bits: nobody guesses one, so it is quick."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ForeignKey, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bankloom.models.base import Base, CreatedAt
+from bankloom.models.base import Base, CreatedAt, sha256
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -31,13 +30,13 @@ class SignInCode(Base):
     def create(cls, session: Session, expires_at: datetime) -> str:
         """Store a new code and return it."""
         code = f"once_{secrets.token_urlsafe(SECRET_BYTES)}"
-        session.add(cls(code_hash=_sha256(code), expires_at=expires_at))
+        session.add(cls(code_hash=sha256(code), expires_at=expires_at))
         return code
 
     @classmethod
     def spend(cls, session: Session, code: str, at: datetime) -> bool:
         """Use the code up; of two callers at once, one is told True."""
-        spent = delete(cls).where(cls.code_hash == _sha256(code), cls.expires_at > at)
+        spent = delete(cls).where(cls.code_hash == sha256(code), cls.expires_at > at)
         return session.execute(spent.returning(cls.code_hash)).first() is not None
 
     @classmethod
@@ -81,7 +80,7 @@ class ConsoleSession(Base):
         session_id = secrets.token_urlsafe(SECRET_BYTES)
         session.add(
             cls(
-                id_hash=_sha256(session_id),
+                id_hash=sha256(session_id),
                 expires_at=expires_at,
                 key_id=key_id,
                 settings_key_hash=settings_key_hash,
@@ -92,13 +91,13 @@ class ConsoleSession(Base):
     @classmethod
     def find(cls, session: Session, session_id: str, at: datetime) -> ConsoleSession | None:
         """Return the session, or None where it is unknown, signed out or over."""
-        query = select(cls).where(cls.id_hash == _sha256(session_id), cls.expires_at > at)
+        query = select(cls).where(cls.id_hash == sha256(session_id), cls.expires_at > at)
         return session.execute(query).scalar_one_or_none()
 
     @classmethod
     def end(cls, session: Session, session_id: str) -> None:
         """Sign out."""
-        session.execute(delete(cls).where(cls.id_hash == _sha256(session_id)))
+        session.execute(delete(cls).where(cls.id_hash == sha256(session_id)))
 
     @classmethod
     def end_all(cls, session: Session) -> int:
@@ -109,7 +108,3 @@ class ConsoleSession(Base):
     def forget_old(cls, session: Session, at: datetime) -> None:
         """Delete the sessions that are over."""
         session.execute(delete(cls).where(cls.expires_at <= at))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
