@@ -22,6 +22,8 @@ from bankloom.models import PassKey
 from bankloom.services import confined_grants
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from bankloom.core.address import Address
     from bankloom.core.db import Database
     from bankloom.core.keyring import Keyring
@@ -64,9 +66,8 @@ def build(database: Database, keyring: Keyring) -> Wall:
     database is lost meanwhile.
     """
     with database.session() as session:
-        connection = cast("Connection", session.connection().connection.driver_connection)
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        parts = _Parts(connection, _confined(database.address, connection.info.dbname, keyring))
+        parts = _parts_of(session, database, keyring)
+        parts.lock()
         if not parts.role_exists() and not parts.do(_CREATE):
             return parts.missing("Our role may not make roles", _CREATE)
         if (faults := parts.faults()) is not None:
@@ -82,8 +83,7 @@ def build(database: Database, keyring: Keyring) -> Wall:
 def look(database: Database, keyring: Keyring) -> Wall:
     """Return how the wall stands, and change nothing: for who only looks."""
     with database.session() as session:
-        connection = cast("Connection", session.connection().connection.driver_connection)
-        parts = _Parts(connection, _confined(database.address, connection.info.dbname, keyring))
+        parts = _parts_of(session, database, keyring)
         if not parts.role_exists():
             return parts.missing("The confined role is not there", _CREATE)
         if (faults := parts.faults()) is not None:
@@ -134,6 +134,10 @@ class _Parts:
         self._role = confined.parameters["user"]
         self._quoted = sql.Identifier(self._role).as_string(connection)
 
+    def lock(self) -> None:
+        """Let one process at a time look, make and grant."""
+        self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
     def role_exists(self) -> bool:
         return self._finds(_EXISTS, self._role)
 
@@ -183,6 +187,11 @@ class _Parts:
         )
 
 
+def _parts_of(session: Session, database: Database, keyring: Keyring) -> _Parts:
+    connection = cast("Connection", session.connection().connection.driver_connection)
+    return _Parts(connection, _confined(database.address, connection.info.dbname, keyring))
+
+
 def _confined(own: Address, database: str, keyring: Keyring) -> Address:
     """Return our own address, as the confined role of this database."""
     password = keyring.derive(_ROLE).hex()
@@ -205,8 +214,7 @@ def _tried(database: Database, keyring: Keyring, confined: Address) -> Wall:
     problem = _problem(pool)
     if problem is not None:
         with database.session() as session:
-            connection = cast("Connection", session.connection().connection.driver_connection)
-            parts = _Parts(connection, confined)
+            parts = _parts_of(session, database, keyring)
             mended = parts.do(_RESET)
             wall = parts.missing(problem, _RESET)
         if not mended or _problem(pool) is not None:
